@@ -1,0 +1,60 @@
+"""JSON-lines manifests, one utterance a line, in the convention of NeMo and others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_asr.errors import EdgeAsrError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a manifest."""
+
+    audio: Path  # absolute, or relative to the working folder if the manifest's path is
+    text: str  # reference words, separated by spaces
+    speaker: str  # empty where the manifest names none
+    duration_s: float  # as stated by the manifest; 0 where it states none
+    line: int  # line number in the manifest, from 1
+
+
+def read_manifest(path: Path) -> list[Utterance]:
+    """Read and check every line. Raises EdgeAsrError that names the file and the line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise EdgeAsrError(f"{path}: no such manifest") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EdgeAsrError(f"{path}: cannot be read as a manifest ({error})") from None
+    utterances = [
+        parse_line(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()
+    ]
+    if not utterances:
+        raise EdgeAsrError(f"{path}: the manifest has no utterances")
+    return utterances
+
+
+def parse_line(line: str, number: int, manifest: Path) -> Utterance:
+    """One JSON object -> Utterance. Raises EdgeAsrError."""
+    where = f"{manifest}:{number}"
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise EdgeAsrError(f"{where}: broken JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(entry, dict):
+        raise EdgeAsrError(f"{where}: expected a JSON object, found {type(entry).__name__}")
+    for key in ("audio_filepath", "text"):
+        if not isinstance(entry.get(key), str):
+            raise EdgeAsrError(f"{where}: '{key}' is missing or not a string")
+    audio = manifest.parent / entry["audio_filepath"]
+    if not audio.is_file():
+        raise EdgeAsrError(f"{where}: no such audio file: {audio}")
+    return Utterance(
+        audio=audio,
+        text=" ".join(entry["text"].split()),
+        speaker=str(entry.get("speaker", "")),
+        duration_s=float(entry.get("duration") or 0.0),
+        line=number,
+    )

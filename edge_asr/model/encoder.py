@@ -1,0 +1,263 @@
+"""A gated streaming CTC encoder, cut at the seams that another encoder would have to offer (see `protocol.py`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge_asr.model.config import EncoderConfig, StackConfig
+from edge_asr.model.front_end import FrontEnd
+from edge_asr.model.gate import extend_spikes, find_spikes, plan_blocks
+from edge_asr.model.layers import MASKED, ChunkNeighbours, EncoderLayer, LeftContext, RMSNorm
+
+SKIPPED_LOG_PROB = -12.0  # log probability of every label on a skipped frame, whose blank has 0
+
+
+class Rotary(nn.Module):
+    """Angles of rotary positions at original frame times.
+
+    Every angular step is a whole fraction of the period, and the product of frame index and step is reduced in
+    integers, so angles are as exact in the tenth hour of a stream as in its first second.
+    """
+
+    steps: Tensor
+
+    def __init__(self, head_width: int, period_frames: int) -> None:
+        super().__init__()
+        self.period_frames = period_frames
+        fastest = period_frames / (2 * math.pi)  # one radian a frame
+        steps = torch.logspace(math.log10(fastest), 0.0, head_width // 2, dtype=torch.float64)
+        self.register_buffer("steps", steps.round().long(), persistent=False)
+
+    def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
+        """int64 [B, F] -> cos and sin, each float32 [B, F, 1, head_width / 2]."""
+        turns = torch.remainder(frame_index.unsqueeze(-1) * self.steps, self.period_frames)
+        angle = turns.to(torch.float32) * (2 * math.pi / self.period_frames)
+        return torch.cos(angle).unsqueeze(2), torch.sin(angle).unsqueeze(2)
+
+
+class Subsampling(nn.Module):
+    """80 mel bands at 10 ms to `width` features at 40 ms by two causal stride-2 convolutions."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        channels = config.subsampling_channels
+        self.bands = [config.front_end.mels, -(-config.front_end.mels // 2), -(-config.front_end.mels // 4)]
+        self.first = nn.Conv2d(1, channels, 3, stride=2, padding=(0, 1))
+        self.second = nn.Conv2d(channels, channels, 3, stride=2, padding=(0, 1))
+        self.out = nn.Linear(channels * self.bands[2], config.lower.width)
+        self.channels = channels
+
+    def forward(self, mel: Tensor, mel_tail: Tensor, first_tail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """mel [N, 4 F, mels] and the tails of the chunk before -> features [N, F, width] and the new tails.
+
+        mel_tail [N, 1, mels]: the last mel frame; first_tail [N, channels, 1, mels / 2]: the last output of the
+        first convolution. Zeros at the start of a stream.
+        """
+        first = functional.relu(self.first(torch.cat([mel_tail, mel], dim=1).unsqueeze(1)))
+        second = functional.relu(self.second(torch.cat([first_tail, first], dim=2)))
+        flat = second.permute(0, 2, 1, 3).reshape(mel.shape[0], second.shape[2], self.channels * self.bands[2])
+        return self.out(flat), mel[:, -1:], first[:, :, -1:]
+
+
+class Stack(nn.Module):
+    """A stack of encoder layers. `lefts` gives each layer its past."""
+
+    def __init__(self, config: StackConfig, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config, dropout) for _ in range(config.layers))
+
+    def forward(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> Tensor:
+        for layer, left in zip(self.layers, lefts, strict=True):
+            x = layer(x, valid, cos, sin, key_bias, left)
+        return x
+
+
+class LowerStack(nn.Module):
+    """Layers that always run, the intermediate head, and the features handed over to the upper stack.
+
+    The hand-over adds the intermediate head's posterior, projected, to the features (self-conditioned CTC,
+    Nozaki and Komatsu 2021), so that the upper stack starts from what the lower one believes.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        width = config.lower.width
+        self.stack = Stack(config.lower, config.dropout)
+        self.norm = RMSNorm(width)
+        self.head = nn.Linear(width, config.vocabulary)
+        self.condition = nn.Linear(config.vocabulary, width)
+
+    def forward(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> tuple[Tensor, Tensor]:
+        """[B, F, W] -> intermediate logits [B, F, vocabulary], hand-over [B, F, W]."""
+        hidden = self.norm(self.stack(x, valid, cos, sin, key_bias, lefts))
+        logits = self.head(hidden)
+        return logits, hidden + self.condition(torch.softmax(logits, dim=-1))
+
+
+class UpperStack(nn.Module):
+    """Layers that run on kept frames only, and the final head."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.enter = nn.Linear(config.lower.width, config.upper.width)
+        self.stack = Stack(config.upper, config.dropout)
+        self.norm = RMSNorm(config.upper.width)
+        self.head = nn.Linear(config.upper.width, config.vocabulary)
+
+    def forward(
+        self, handed: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> Tensor:
+        """Kept frames [B, F, lower width] -> final logits [B, F, vocabulary]."""
+        return self.head(self.norm(self.stack(self.enter(handed), valid, cos, sin, key_bias, lefts)))
+
+
+@dataclass
+class EncoderOutput:
+    """What a whole batch gives in training. T is the number of frames of the longest utterance, in whole chunks."""
+
+    frames: Tensor  # int64 [N], frames of each utterance
+    intermediate: Tensor  # float32 [N, T, vocabulary], log probabilities of the intermediate head
+    final: Tensor  # float32 [N, T, vocabulary], log probabilities on the full time line; skipped frames are blank
+    keep: Tensor  # bool [N, T], frames that went through the upper stack
+
+
+class GatedEncoder(nn.Module):
+    """Front end → subsampling → lower stack → gate → upper stack, over whole utterances.
+
+    `forward` computes exactly what the exported program computes chunk by chunk (`export/program.py` composes the
+    same modules with caches), for all chunks in parallel.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        config.validate()
+        self.config = config
+        self.front_end = FrontEnd(config.front_end)
+        self.subsampling = Subsampling(config)
+        self.lower = LowerStack(config)
+        self.upper = UpperStack(config)
+        self.lower_rotary = Rotary(config.lower.head_width, config.rotary_period_frames)
+        self.upper_rotary = Rotary(config.upper.head_width, config.rotary_period_frames)
+
+    def features(self, samples: Tensor) -> Tensor:
+        """Whole utterances [N, S] -> normalized log-mel [N, S / hop, mels]; silence before the first sample."""
+        return self.front_end(functional.pad(samples, (self.config.front_end.tail_samples, 0)))
+
+    def forward(
+        self, mel: Tensor, frames: Tensor, thresholds: Tensor, chunk_frames: int, gate: bool = True
+    ) -> EncoderOutput:
+        """Run whole utterances as a stream with the given chunk would.
+
+        mel [N, 4 T, mels] with T a multiple of chunk_frames; frames int64 [N]; thresholds float32 [N].
+        `gate=False` keeps every frame whatever the thresholds are.
+        """
+        logits, handed, valid = self.run_lower(mel, frames, chunk_frames)
+        intermediate = torch.log_softmax(logits.float(), dim=-1)
+        if gate:
+            keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames)
+        else:
+            keep = valid
+        final = self.run_upper(handed, keep, chunk_frames)
+        return EncoderOutput(frames=frames, intermediate=intermediate, final=final, keep=keep)
+
+    def run_lower(self, mel: Tensor, frames: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor, Tensor]:
+        """-> intermediate logits [N, T, vocabulary], hand-over [N, T, width], valid frames bool [N, T]."""
+        config = self.config
+        utterances = mel.shape[0]
+        first_tail = mel.new_zeros(utterances, config.subsampling_channels, 1, self.subsampling.bands[1])
+        x, _, _ = self.subsampling(mel, torch.zeros_like(mel[:, :1]), first_tail)
+        time = x.shape[1]
+        index = torch.arange(time, device=mel.device).expand(utterances, time)
+        valid = index < frames[:, None]
+        logits, handed = self.run_chunks(self.lower, config.lower, self.lower_rotary, x, valid, index, chunk_frames)
+        return logits, handed, valid
+
+    def run_upper(self, handed: Tensor, keep: Tensor, chunk_frames: int) -> Tensor:
+        """Gather kept frames into blocks, run the upper stack, and put the result back on the full time line."""
+        utterances, time, width = handed.shape
+        source = block_table(keep, chunk_frames, self.config.gate.max_wait_chunks).to(handed.device)
+        final = handed.new_full((utterances, time, self.config.vocabulary), SKIPPED_LOG_PROB, dtype=torch.float32)
+        final[:, :, self.config.blank_id] = 0.0
+        if source.shape[1] == 0:
+            return final
+        filled = source >= 0
+        index = source.clamp(min=0)
+        rows = torch.gather(handed, 1, index[:, :, None].expand(-1, -1, width))
+        logits = self.run_chunks(self.upper, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
+        log_probs = torch.log_softmax(logits.float(), dim=-1)
+        utterance = torch.arange(utterances, device=handed.device)[:, None].expand_as(index)
+        return final.index_put((utterance[filled], index[filled]), log_probs[filled])
+
+    def run_chunks(
+        self,
+        module: nn.Module,
+        stack: StackConfig,
+        rotary: Rotary,
+        x: Tensor,
+        valid: Tensor,
+        index: Tensor,
+        chunk_frames: int,
+    ):  # type: ignore[no-untyped-def]
+        """Cut [N, T, W] into chunks, run `module` on all of them at once, and join its outputs again."""
+        utterances, time, _ = x.shape
+        neighbours = ChunkNeighbours(utterances, self.config.left_context_frames, stack.conv_tail)
+
+        def cut(rows: Tensor) -> Tensor:
+            return rows.reshape(-1, chunk_frames, *rows.shape[2:])
+
+        def join(rows: Tensor) -> Tensor:
+            return rows.reshape(utterances, time, *rows.shape[2:])
+
+        chunk_valid = cut(valid.to(torch.float32))[:, :, None]
+        cos, sin = rotary(cut(index))
+        bias = key_bias(neighbours.attention(chunk_valid))
+        out = module(cut(x), chunk_valid, cos, sin, bias, [neighbours] * stack.layers)
+        return tuple(join(rows) for rows in out) if isinstance(out, tuple) else join(out)
+
+    def decide(self, intermediate: Tensor, valid: Tensor, thresholds: Tensor, chunk_frames: int) -> Tensor:
+        """Log probabilities [N, T, vocabulary] -> frames to keep, bool [N, T]."""
+        gate = self.config.gate
+        utterances, time = valid.shape
+        blank = intermediate[:, :, self.config.blank_id].exp()
+        spikes = find_spikes(blank, thresholds[:, None]) * valid
+        chunked = spikes.reshape(-1, chunk_frames)
+        carry = functional.pad(spikes, (gate.spike_right, 0)).unfold(1, gate.spike_right + chunk_frames, chunk_frames)
+        carry = carry[:, :, : gate.spike_right].reshape(-1, gate.spike_right)
+        return (extend_spikes(chunked, carry, gate).reshape(utterances, time) > 0) & valid
+
+
+def key_bias(valid: Tensor) -> Tensor:
+    """Valid rows [B, R, 1], 1.0 or 0.0 -> what is added to attention scores, [B, 1, 1, R]."""
+    return ((valid - 1.0) * -MASKED).permute(0, 2, 1).unsqueeze(1)
+
+
+def block_table(keep: Tensor, chunk_frames: int, max_wait_chunks: int) -> Tensor:
+    """bool [N, T] -> int64 [N, S]: the frame in each slot of each upper block, -1 where a slot is empty.
+
+    S is a multiple of chunk_frames, rounded up so that training meets few different shapes.
+    """
+    tables = []
+    for row in keep.cpu().numpy():
+        chunks = [
+            (chunk.nonzero()[0] + number * chunk_frames).tolist()
+            for number, chunk in enumerate(row.reshape(-1, chunk_frames))
+        ]
+        table: list[int] = []
+        for block in plan_blocks(chunks, chunk_frames, max_wait_chunks):
+            table += block + [-1] * (chunk_frames - len(block))
+        tables.append(table)
+    longest = max((len(table) for table in tables), default=0)
+    granule = max(chunk_frames, 32)
+    slots = -(-longest // granule) * granule
+    return torch.tensor([table + [-1] * (slots - len(table)) for table in tables], dtype=torch.int64).reshape(
+        len(tables), slots
+    )

@@ -1,0 +1,53 @@
+"""The blank gate: which frames are kept for the upper stack, and how kept frames fill its blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from edge_asr.model.config import GateConfig
+
+
+def find_spikes(blank_probability: Tensor, threshold: Tensor | float) -> Tensor:
+    """1.0 where a frame is not surely blank, else 0.0.
+
+    A frame is blank where its blank probability is above the threshold; a threshold of 1 therefore skips nothing
+    (the clamp guards against a softmax that rounds to more than 1).
+    """
+    return (blank_probability.clamp(max=1.0) <= threshold).to(blank_probability.dtype)
+
+
+def extend_spikes(spikes: Tensor, carry: Tensor, config: GateConfig) -> Tensor:
+    """Keep the neighbours of spikes too ("spike extension").
+
+    spikes [B, F]; carry [B, spike_right], the last spikes of the chunk before. Returns the frames to keep, [B, F],
+    as 0.0 or 1.0. Frames before a spike are kept inside the chunk only: the chunk before has been decided already.
+    """
+    frames = spikes.shape[1]
+    padded = torch.cat([carry, spikes, torch.zeros_like(spikes[:, :1]).repeat(1, config.spike_left)], dim=1)
+    keep = padded[:, :frames]
+    for shift in range(1, config.spike_left + config.spike_right + 1):
+        keep = torch.maximum(keep, padded[:, shift : shift + frames])
+    return keep
+
+
+def plan_blocks(kept_per_chunk: list[list[int]], block_frames: int, max_wait_chunks: int) -> list[list[int]]:
+    """Simulate the streaming program's blocks over one utterance.
+
+    kept_per_chunk: for each chunk, the indices of the frames it keeps. Returns the blocks in order, each a list of
+    at most `block_frames` frame indices. A block runs when it is full, when a chunk keeps nothing while frames wait,
+    when the oldest waiting frame has waited `max_wait_chunks` chunks, and at the end of the utterance. This is the
+    specification of what the exported program does; `tests/model/test_streaming.py` holds the two together.
+    """
+    blocks: list[list[int]] = []
+    waiting: list[int] = []
+    for chunk, kept in enumerate(kept_per_chunk):
+        waiting = waiting + kept
+        end = (chunk + 1) * block_frames
+        overdue = bool(waiting) and waiting[0] + max_wait_chunks * block_frames < end
+        if len(waiting) >= block_frames or (waiting and not kept) or overdue:
+            blocks.append(waiting[:block_frames])
+            waiting = waiting[block_frames:]
+    if waiting:
+        blocks.append(waiting)
+    return blocks

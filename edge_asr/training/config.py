@@ -1,0 +1,95 @@
+"""A training run in one committed TOML file: `[model]`, `[training]`, `[augmentation]`."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edge_asr.errors import EdgeAsrError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """What is done to a training utterance, anew each time it is seen."""
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)  # one is drawn; pitch changes with it
+    gain_db: tuple[float, float] = (-8.0, 12.0)  # uniform
+    noise_probability: float = 0.4  # of adding white to brown noise
+    noise_snr_db: tuple[float, float] = (10.0, 35.0)  # uniform
+    lead_s: float = 0.64  # up to this much near-silence before, so that chunks fall anywhere
+    trail_s: float = 0.8  # and after
+    frequency_masks: int = 2  # SpecAugment (Park et al. 2019)
+    frequency_width: int = 20  # widest mask in mel bands
+    time_masks: int = 2
+    time_width: int = 24  # widest mask in mel frames of 10 ms
+    nonspeech_ratio: float = 0.03  # of utterances replaced by noise or silence with empty text
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Schedule and objective."""
+
+    manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder
+    dev_utterances: int = 100  # whole speakers are held out until this many utterances are
+    dev_manifest: str = "an4/train.jsonl"  # the manifest they are taken from
+    pieces: int = 112  # sentencepiece pieces learnt on the training text, blank included
+    seed: int = 1  # of everything
+    steps: int = 12_000  # optimizer steps
+    batch_s: float = 64.0  # seconds of audio in a batch of one process
+    peak_rate: float = 1.5e-3  # learning rate after warm-up, falling to 1 % of it in a cosine
+    warmup_steps: int = 400
+    weight_decay: float = 0.02
+    clip: float = 2.0  # norm of the gradient
+    flat_start_steps: int = 200  # cross-entropy on a uniform alignment, which gets CTC over the blank plateau
+    spec_augment_from_step: int = 700
+    gate_below: float = 1.0  # the gate joins once the intermediate loss per token has fallen under this
+    gate_probability: float = 0.7  # of a batch being gated from then on
+    gate_exponent: tuple[float, float] = (-2.5, -0.3)  # threshold = 1 - 10^u, u uniform, drawn for each utterance
+    intermediate_weight: float = 0.3  # CTC loss at the intermediate head
+    final_weight: float = 0.7  # CTC loss at the final head
+    distillation_weight: float = 0.3  # KL from the final to the intermediate posterior, on kept frames
+    chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch
+    average_decay: float = 0.999  # exponential moving average of the weights; the average is what is saved
+    evaluate_every: int = 500  # steps between evaluations on the development set, each of which also saves
+    dev_thresholds: tuple[float, ...] = (1.0, 0.99, 0.95, 0.9, 0.8)  # 1.0 skips nothing
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole configuration file."""
+
+    model: dict[str, Any] = field(default_factory=dict)  # fields of EncoderConfig but the vocabulary
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+
+def read_config(path: Path) -> RunConfig:
+    """Parse a TOML file. Raises EdgeAsrError that names the unknown or mistyped key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EdgeAsrError(f"{path}: no such configuration") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EdgeAsrError(f"{path}: not valid TOML ({error})") from None
+    unknown = set(values) - {"model", "training", "augmentation"}
+    if unknown:
+        raise EdgeAsrError(f"{path}: unknown section [{sorted(unknown)[0]}]")
+    return RunConfig(
+        model=values.get("model", {}),
+        training=parse_section(TrainingConfig, values.get("training", {}), path),
+        augmentation=parse_section(AugmentationConfig, values.get("augmentation", {}), path),
+    )
+
+
+def parse_section(kind: type[T], values: dict[str, Any], path: Path) -> T:
+    """TOML table -> frozen dataclass; arrays become tuples."""
+    names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = set(values) - names
+    if unknown:
+        raise EdgeAsrError(f"{path}: unknown key '{sorted(unknown)[0]}' for {kind.__name__}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

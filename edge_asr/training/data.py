@@ -1,0 +1,100 @@
+"""Utterances in memory, development speakers, and batches of similar length."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+import soxr
+
+from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.manifest import Utterance
+from edge_asr.tokens import BLANK, Tokens
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance ready for training."""
+
+    waves: tuple[np.ndarray, ...]  # int16 at 16 kHz, one a speed
+    ids: tuple[int, ...]  # token ids of the text
+    text: str
+
+
+def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utterance], list[Utterance]]:
+    """Split into (train, development): whole speakers, in the order of a hash of their name, until `count` are held."""
+    speakers = sorted({u.speaker for u in utterances}, key=lambda name: hashlib.sha256(name.encode()).digest())
+    held: set[str] = set()
+    for speaker in speakers:
+        if sum(u.speaker in held for u in utterances) >= count:
+            break
+        held.add(speaker)
+    return [u for u in utterances if u.speaker not in held], [u for u in utterances if u.speaker in held]
+
+
+def learn_pieces(texts: Sequence[str], pieces: int, model_prefix: Path) -> sentencepiece.SentencePieceProcessor:
+    """Learn a unigram vocabulary and write `model_prefix.model`. Id 0, sentencepiece's unknown, is CTC's blank."""
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_prefix=str(model_prefix),
+        vocab_size=pieces,
+        model_type="unigram",
+        character_coverage=1.0,
+        unk_id=0,
+        bos_id=-1,
+        eos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    return sentencepiece.SentencePieceProcessor(model_file=f"{model_prefix}.model")
+
+
+def tokens_of(processor: sentencepiece.SentencePieceProcessor) -> Tokens:
+    pieces = [processor.id_to_piece(i) for i in range(processor.get_piece_size())]
+    return Tokens(pieces=(BLANK, *pieces[1:]), blank_id=0)
+
+
+def load_examples(
+    utterances: Sequence[Utterance],
+    processor: sentencepiece.SentencePieceProcessor,
+    speeds: Sequence[float],
+) -> list[Example]:
+    """Read and resample all audio once; it stays in memory as int16."""
+    examples = []
+    for utterance in utterances:
+        samples = read_audio(utterance.audio)
+        waves = tuple(to_int16(change_speed(samples, speed)) for speed in speeds)
+        ids = tuple(i for i in processor.encode(utterance.text) if i != 0)
+        examples.append(Example(waves=waves, ids=ids, text=utterance.text))
+    return examples
+
+
+def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
+    """Play faster (speed > 1) or slower, pitch and all."""
+    if speed == 1.0:
+        return samples
+    return soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    return (samples.clip(-1, 1) * 32_767).round().astype(np.int16)
+
+
+def make_batches(lengths_s: Sequence[float], batch_s: float, rng: np.random.Generator) -> list[list[int]]:
+    """Indices grouped by similar length, each group at most `batch_s` seconds after padding, in random order."""
+    jittered = np.asarray(lengths_s) * rng.uniform(0.9, 1.1, len(lengths_s))
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    longest = 0.0
+    for index in np.argsort(jittered):
+        longest = max(longest, lengths_s[index])
+        if batch and longest * (len(batch) + 1) > batch_s:
+            batches.append(batch)
+            batch, longest = [], lengths_s[index]
+        batch.append(int(index))
+    batches.append(batch)
+    return [batches[i] for i in rng.permutation(len(batches))]

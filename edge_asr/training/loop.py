@@ -1,0 +1,372 @@
+"""The training loop: one process, or several under `torchrun`. Every random draw is a function of seed, step and rank,
+so a run resumed after a crash goes on exactly as it would have gone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import sentencepiece
+import torch
+from torch import Tensor, distributed
+
+from edge_asr.audio import SAMPLE_RATE_HZ
+from edge_asr.ctc import collapse
+from edge_asr.manifest import read_manifest
+from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
+from edge_asr.model.config import EncoderConfig
+from edge_asr.model.encoder import EncoderOutput, GatedEncoder
+from edge_asr.model.losses import ctc_per_token, distillation, flat_start
+from edge_asr.tokens import Tokens
+from edge_asr.training.augmentation import draw_wave, mask_mel
+from edge_asr.training.config import RunConfig
+from edge_asr.training.data import Example, hold_out, learn_pieces, load_examples, make_batches, tokens_of
+
+SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
+
+
+@dataclass
+class Batch:
+    """Padded waves and targets."""
+
+    samples: Tensor  # float32 [N, S], S a multiple of SHAPE_FRAMES frames
+    frames: Tensor  # int64 [N], encoder frames of each utterance
+    targets: Tensor  # int64 [N, U]
+    lengths: Tensor  # int64 [N], tokens of each utterance
+
+
+@dataclass
+class Progress:
+    """What a resumed run must know beside weights and optimizer."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0  # batches of this epoch that are done
+    intermediate_loss: float = 10.0  # smoothed, per token
+    gated: bool = False  # the gate has joined; it never leaves again
+    best_dev_wer: float = math.inf
+
+
+class Trainer:
+    """One run in one folder. `train()` starts or resumes it."""
+
+    def __init__(self, config: RunConfig, data: Path, folder: Path, resume: bool = True) -> None:
+        self.config = config
+        self.folder = folder
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        if self.world > 1 and not distributed.is_initialized():
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        self.device = torch.device("cuda", self.rank) if torch.cuda.is_available() else torch.device("cpu")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.load_data(data)
+        torch.manual_seed(config.training.seed)
+        encoder = EncoderConfig.from_dict({"vocabulary": len(self.tokens.pieces), **config.model})
+        self.model = GatedEncoder(encoder).to(self.device)
+        self.average = GatedEncoder(encoder).to(self.device).eval()
+        self.average.load_state_dict(self.model.state_dict())
+        matrices = [p for p in self.model.parameters() if p.dim() > 1]
+        vectors = [p for p in self.model.parameters() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": config.training.weight_decay}, {"params": vectors, "weight_decay": 0}],
+            lr=config.training.peak_rate,
+            betas=(0.9, 0.98),
+        )
+        self.progress = Progress()
+        if resume and self.state_path.is_file():
+            self.load_state()
+
+    @property
+    def state_path(self) -> Path:
+        return self.folder / "state.pt"
+
+    def load_data(self, data: Path) -> None:
+        """Read manifests, hold out the development speakers, learn the pieces on the training text."""
+        training = self.config.training
+        train, held = [], []
+        for name in training.manifests:
+            utterances = read_manifest(data / name)
+            if name == training.dev_manifest:
+                utterances, held = hold_out(utterances, training.dev_utterances)
+            train += utterances
+        prefix = self.folder / "tokens"
+        if self.rank == 0 and not prefix.with_suffix(".model").is_file():
+            learn_pieces([u.text for u in train], training.pieces, prefix)
+        if self.world > 1:
+            distributed.barrier()
+        processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
+        self.tokens: Tokens = tokens_of(processor)
+        self.examples = load_examples(train, processor, self.config.augmentation.speeds)
+        self.dev = load_examples(held, processor, (1.0,))
+
+    def train(self) -> None:
+        """Run until `steps`, evaluating and saving on the way. Ctrl-C saves first."""
+        training = self.config.training
+        self.log(
+            f"{len(self.examples)} training utterances, {len(self.dev)} development utterances, "
+            f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, "
+            f"{self.world} process(es) on {self.device}, from step {self.progress.step}"
+        )
+        started, first = time.monotonic(), self.progress.step
+        try:
+            for batch in self.batches():
+                losses = self.step(batch)
+                if self.progress.step % 50 == 0:
+                    rate = (self.progress.step - first) / (time.monotonic() - started)
+                    self.report(losses, rate)
+                if self.progress.step % training.evaluate_every == 0 or self.progress.step >= training.steps:
+                    self.evaluate_and_save()
+                if self.progress.step >= training.steps:
+                    break
+        except KeyboardInterrupt:
+            self.save_state()
+            self.log(f"interrupted at step {self.progress.step}; the same command resumes")
+            raise
+
+    def batches(self) -> Iterator[Batch]:
+        """Endless batches of this rank, each epoch in an order of its own."""
+        lengths = [len(example.waves[0]) / SAMPLE_RATE_HZ + 0.7 for example in self.examples]
+        while True:
+            order = np.random.default_rng((self.config.training.seed, self.progress.epoch))
+            groups = make_batches(lengths, self.config.training.batch_s, order)
+            groups = groups[: len(groups) // self.world * self.world] or groups * self.world
+            while self.progress.batch < len(groups) // self.world:
+                indices = groups[self.progress.batch * self.world + self.rank]
+                self.progress.batch += 1
+                yield self.collate([self.examples[i] for i in indices])
+            self.progress.epoch += 1
+            self.progress.batch = 0
+
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng((self.config.training.seed, self.progress.step, self.rank))
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """Augment, then pad with silence."""
+        rng = self.rng()
+        drawn = [draw_wave(example, self.config.augmentation, rng) for example in examples]
+        ids = [example.ids if spoken else () for example, (_, spoken) in zip(examples, drawn, strict=True)]
+        return pad([wave for wave, _ in drawn], ids, self.model.config)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One optimizer step; returns the losses."""
+        training, progress = self.config.training, self.progress
+        rng = self.rng()
+        torch.manual_seed(int(rng.integers(2**31)))
+        gate = progress.gated and rng.random() < training.gate_probability
+        chunk_frames = int(rng.choice(training.chunk_frames))
+        exponents = torch.empty(len(batch.frames)).uniform_(*training.gate_exponent)
+        self.model.train()
+        with torch.no_grad():
+            mel = self.model.features(batch.samples.to(self.device))
+            if progress.step >= training.spec_augment_from_step:
+                mel = mask_mel(mel, batch.frames * EncoderConfig.SUBSAMPLING, self.config.augmentation, rng)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            output = self.model(
+                mel, batch.frames.to(self.device), (1 - 10**exponents).to(self.device), chunk_frames, gate
+            )
+        losses = self.losses(output, batch, mel)
+        rate = self.rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        losses["total"].backward()
+        self.share_gradients()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.clip)
+        self.optimizer.step()
+        progress.step += 1
+        self.update_average()
+        values = {name: value.item() for name, value in losses.items()}
+        values |= {"kept": float(output.keep.sum() / batch.frames.sum()), "rate": rate}
+        self.watch_gate(values["intermediate"])
+        return values
+
+    def losses(self, output: EncoderOutput, batch: Batch, mel: Tensor) -> dict[str, Tensor]:
+        training = self.config.training
+        blank = self.model.config.blank_id
+        targets, lengths = batch.targets.to(self.device), batch.lengths.to(self.device)
+        intermediate = ctc_per_token(output.intermediate, output.frames, targets, lengths, blank)
+        final = ctc_per_token(output.final, output.frames, targets, lengths, blank)
+        losses = {"intermediate": intermediate, "final": final}
+        if self.progress.step < training.flat_start_steps:
+            total = flat_start(output, mel, targets, lengths, blank)
+        else:
+            losses["distillation"] = distillation(output)
+            total = (
+                training.intermediate_weight * intermediate
+                + training.final_weight * final
+                + training.distillation_weight * losses["distillation"]
+            )
+        return losses | {"total": total}
+
+    def rate(self) -> float:
+        """Linear warm-up, then a cosine to 1 % of the peak."""
+        training, step = self.config.training, self.progress.step
+        warm = min(1.0, (step + 1) / training.warmup_steps)
+        done = min(1.0, step / training.steps)
+        return training.peak_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def share_gradients(self) -> None:
+        """Average gradients over the processes, in one message. Where a loss leaves a parameter out, its share is 0."""
+        if self.world == 1:
+            return
+        parameters = list(self.model.parameters())
+        flat = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in parameters])
+        distributed.all_reduce(flat)
+        flat /= self.world
+        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            parameter.grad = part.view_as(parameter)
+
+    def update_average(self) -> None:
+        """Exponential moving average, faster in the first steps so that it forgets the initial weights."""
+        decay = min(self.config.training.average_decay, (1 + self.progress.step) / (10 + self.progress.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+
+    def watch_gate(self, intermediate_loss: float) -> None:
+        """Let the gate join once the intermediate head knows something: before, blank is everywhere."""
+        value = torch.tensor(intermediate_loss, device=self.device)
+        if self.world > 1:
+            distributed.all_reduce(value)
+            value /= self.world
+        progress = self.progress
+        progress.intermediate_loss += 0.02 * (float(value) - progress.intermediate_loss)
+        if not progress.gated and progress.intermediate_loss < self.config.training.gate_below:
+            progress.gated = True
+            self.log(f"step {progress.step}: the gate joins")
+
+    def evaluate(self) -> dict[str, dict[str, float]]:
+        """Development WER and kept frames of the averaged weights, at each threshold, as a stream would decode."""
+        thresholds = self.config.training.dev_thresholds
+        hypotheses: dict[float, list[str]] = {threshold: [] for threshold in thresholds}
+        early: list[str] = []
+        kept = dict.fromkeys(thresholds, 0)
+        frames = 0
+        order = sorted(self.dev, key=lambda example: len(example.waves[0]))
+        for start in range(0, len(order), 20):
+            examples = order[start : start + 20]
+            batch = pad([e.waves[0].astype(np.float32) / 32_768 for e in examples], [e.ids for e in examples], self.average.config)
+            frames += int(batch.frames.sum())
+            for threshold in thresholds:
+                with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+                    mel = self.average.features(batch.samples.to(self.device))
+                    levels = torch.full(batch.frames.shape, threshold, device=self.device)
+                    output = self.average(
+                        mel, batch.frames.to(self.device), levels, self.average.config.chunk_frames
+                    )
+                hypotheses[threshold] += self.texts(output.final, batch.frames)
+                kept[threshold] += int(output.keep.sum())
+            early += self.texts(output.intermediate, batch.frames)
+        references = [example.text for example in order]
+        results = {
+            f"{threshold:g}": {"wer": 100 * jiwer.wer(references, hypotheses[threshold]), "kept": kept[threshold] / frames}
+            for threshold in thresholds
+        }
+        return results | {"intermediate": {"wer": 100 * jiwer.wer(references, early), "kept": 0.0}}
+
+    def texts(self, log_probs: Tensor, frames: Tensor) -> list[str]:
+        best = log_probs.argmax(dim=-1).cpu()
+        return [
+            self.tokens.to_text(collapse(row[:count].tolist(), self.tokens.blank_id))
+            for row, count in zip(best, frames.tolist(), strict=True)
+        ]
+
+    def evaluate_and_save(self) -> None:
+        """Evaluate on rank 0, save the run's state, and the averaged weights where they are the best so far.
+
+        Best is the mean WER over the gated thresholds: the model is chosen for how it is used.
+        """
+        if self.rank == 0:
+            results = self.evaluate()
+            self.log(
+                f"step {self.progress.step} dev WER/kept: "
+                + "  ".join(f"{name}: {r['wer']:.1f}/{r['kept']:.2f}" for name, r in results.items())
+            )
+            self.record({"step": self.progress.step, "dev": results})
+            gated = [results[f"{t:g}"]["wer"] for t in self.config.training.dev_thresholds if t < 1]
+            wer = sum(gated) / len(gated)
+            if wer <= self.progress.best_dev_wer:
+                self.progress.best_dev_wer = wer
+                self.save_model(self.folder / "best.safetensors")
+            self.save_model(self.folder / "last.safetensors")
+            self.save_state()
+        if self.world > 1:
+            distributed.barrier()
+
+    def save_model(self, path: Path) -> None:
+        identity = {
+            "config_sha256": hashlib.sha256(json.dumps(asdict(self.config), sort_keys=True).encode()).hexdigest(),
+            "step": str(self.progress.step),
+            "git_commit": git_commit(),
+        }
+        save_checkpoint(path, Checkpoint(self.average, self.tokens, default_threshold=0.9, training=identity))
+
+    def save_state(self) -> None:
+        if self.rank != 0:
+            return
+        partial = self.state_path.with_suffix(".partial")
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "progress": asdict(self.progress),
+            },
+            partial,
+        )
+        partial.replace(self.state_path)
+
+    def load_state(self) -> None:
+        state: dict[str, Any] = torch.load(self.state_path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+
+    def report(self, losses: dict[str, float], steps_a_second: float) -> None:
+        left_min = (self.config.training.steps - self.progress.step) / steps_a_second / 60
+        self.log(
+            f"step {self.progress.step} epoch {self.progress.epoch} "
+            + " ".join(f"{name} {value:.3g}" for name, value in losses.items())
+            + f" | {steps_a_second:.2f} steps/s, {left_min:.0f} min left"
+        )
+        self.record({"step": self.progress.step, "losses": losses})
+
+    def log(self, line: str) -> None:
+        if self.rank == 0:
+            print(line, flush=True)
+
+    def record(self, entry: dict[str, Any]) -> None:
+        if self.rank == 0:
+            with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+
+def pad(waves: Sequence[np.ndarray], ids: Sequence[Sequence[int]], config: EncoderConfig) -> Batch:
+    """Stack waves and targets; the time axis is a multiple of SHAPE_FRAMES frames."""
+    frames = [-(-len(wave) // config.frame_samples) for wave in waves]
+    granule = SHAPE_FRAMES * config.frame_samples
+    longest = -(-max(len(wave) for wave in waves) // granule) * granule
+    samples = torch.zeros(len(waves), longest)
+    targets = torch.zeros(len(ids), max(1, max(len(i) for i in ids)), dtype=torch.int64)
+    for row, (wave, tokens) in enumerate(zip(waves, ids, strict=True)):
+        samples[row, : len(wave)] = torch.from_numpy(wave)
+        targets[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
+    return Batch(samples, torch.tensor(frames), targets, torch.tensor([len(i) for i in ids]))
+
+
+def git_commit() -> str:
+    """The commit of the sources, or 'unknown' outside a repository."""
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
