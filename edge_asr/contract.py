@@ -1,0 +1,99 @@
+"""What a `.pte` of ours promises. Export, runtime, native runner and Android follow this page, and nothing else.
+
+A file holds two methods that share state, and one constant method:
+
+`step(pcm, frames, threshold, flush)` consumes one chunk of the stream.
+
+| input | dtype, shape | meaning |
+| --- | --- | --- |
+| `pcm` | float32 [1, chunk_samples] | samples in [-1, 1]; zeros after the end of the stream |
+| `frames` | int64 [1] | real frames in the chunk, 0 to chunk_frames; fewer only at the end of a stream: ceil(samples / frame_samples) |
+| `threshold` | float32 [1] | a frame is blank where its blank probability is above it; 1 never skips, 0 skips all it can |
+| `flush` | int64 [1] | 1: run the upper stack on what waits, however little; 0 otherwise |
+
+| output | dtype, shape | meaning |
+| --- | --- | --- |
+| `partial` | float32 [chunk_frames, vocabulary] | log probabilities of the intermediate head for the chunk's frames |
+| `keep` | float32 [chunk_frames] | 1 where the frame was handed to the upper stack, 0 where it is blank for good |
+| `final` | float32 [chunk_frames, vocabulary] | log probabilities of the final head for the frames in `index` |
+| `index` | int64 [chunk_frames] | frame number, counted from the start of the stream, of each row of `final`; -1 for an empty row |
+| `waiting` | int64 [1] | kept frames that still wait for the upper stack |
+
+Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]` >= 0.
+Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
+`frames` = 0 and `flush` = 1 until `waiting` is 0.
+
+`reset(unused)` starts a new stream; `unused` is float32 [1]. A freshly loaded file needs no reset.
+
+`metadata()` returns the JSON of `Metadata` as a uint8 tensor of UTF-8 bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from edge_asr.errors import EdgeAsrError
+
+CONTRACT_VERSION = 1
+FORMAT = "edge-asr"
+STEP = "step"
+RESET = "reset"
+METADATA = "metadata"
+
+STEP_INPUTS = ("pcm", "frames", "threshold", "flush")
+STEP_OUTPUTS = ("partial", "keep", "final", "index", "waiting")
+
+NEVER_SKIP = 1.0  # the threshold that keeps every frame
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Travels in the file. Everything a host must know to run it and to name what it ran."""
+
+    contract_version: int  # CONTRACT_VERSION of the exporter
+    sample_rate_hz: int  # of `pcm`
+    chunk_samples: int  # samples of a step
+    chunk_frames: int  # frames of a step, and rows of an upper block
+    frame_samples: int  # samples of a frame
+    blank_id: int  # CTC's blank
+    pieces: tuple[str, ...]  # text of each output; `▁` opens a word
+    default_threshold: float  # where the user names none
+    precision: str  # int8, int4 or fp32
+    lower_layers: int  # layers that always run
+    upper_layers: int  # layers behind the gate
+    training: dict[str, str]  # identity of the training run and of the checkpoint
+    exporter: dict[str, str]  # versions and git commit of the exporter
+
+    @property
+    def frame_s(self) -> float:
+        return self.frame_samples / self.sample_rate_hz
+
+    @property
+    def chunk_ms(self) -> float:
+        return 1_000 * self.chunk_samples / self.sample_rate_hz
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Metadata:
+        """Raises EdgeAsrError where the text is not ours, or of a newer contract."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            if values.pop("format") != FORMAT:
+                raise KeyError("format")
+            version = int(values["contract_version"])
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+            raise EdgeAsrError("not a model made by edge-asr (its metadata is missing or foreign)") from None
+        if version > CONTRACT_VERSION:
+            raise EdgeAsrError(
+                f"made for contract {version}, this edge-asr reads up to {CONTRACT_VERSION}: "
+                "upgrade edge-asr, or export the checkpoint again"
+            )
+        try:
+            return cls(**{**values, "pieces": tuple(values["pieces"])})
+        except (KeyError, TypeError):
+            raise EdgeAsrError(f"its metadata does not follow contract {version}") from None
