@@ -2,4 +2,4 @@
 
 
 class EdgeAsrError(Exception):
-    """Something the user can mend: one line that says what is wrong and what to do. The commands print it and exit 1."""
+    """Something the user can mend: one line on what is wrong and what to do. The commands print it and exit 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +24,13 @@ class Utterance:
 def read_manifest(path: Path) -> list[Utterance]:
     """Read and check every line. Raises EdgeAsrError that names the file and the line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # some editors write a byte order mark; and only "\n" ends a line: JSON strings may hold U+2028
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise EdgeAsrError(f"{path}: no such manifest") from None
     except (OSError, UnicodeDecodeError) as error:
         raise EdgeAsrError(f"{path}: cannot be read as a manifest ({error})") from None
-    utterances = [
-        parse_line(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()
-    ]
+    utterances = [parse_line(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
     if not utterances:
         raise EdgeAsrError(f"{path}: the manifest has no utterances")
     return utterances
@@ -51,10 +51,20 @@ def parse_line(line: str, number: int, manifest: Path) -> Utterance:
     audio = manifest.parent / entry["audio_filepath"]
     if not audio.is_file():
         raise EdgeAsrError(f"{where}: no such audio file: {audio}")
+    speaker = entry.get("speaker")
     return Utterance(
         audio=audio,
         text=" ".join(entry["text"].split()),
-        speaker=str(entry.get("speaker", "")),
-        duration_s=float(entry.get("duration") or 0.0),
+        speaker="" if speaker is None else str(speaker),
+        duration_s=parse_duration(entry.get("duration"), where),
         line=number,
     )
+
+
+def parse_duration(value: object, where: str) -> float:
+    """Seconds, 0 where the manifest states none. Raises EdgeAsrError."""
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise EdgeAsrError(f"{where}: 'duration' must be seconds, 0 or more, found {value!r}")
+    return float(value)

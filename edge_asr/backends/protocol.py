@@ -28,7 +28,7 @@ class Backend(Protocol):
     metadata: Metadata
 
     def step(self, pcm: np.ndarray, frames: int, threshold: float, flush: bool) -> StepResult:
-        """Run one chunk: pcm float32 [chunk_samples]."""
+        """Run one chunk: pcm float32 [chunk_samples], which the caller will use again. Raises EdgeAsrError."""
 
     def reset(self) -> None:
         """Start a new stream."""

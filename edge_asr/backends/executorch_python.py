@@ -1,0 +1,147 @@
+"""ExecuTorch's own Python runtime. It needs torch: import nothing of either outside a function."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_asr.backends.protocol import StepResult
+from edge_asr.contract import METADATA, RESET, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
+from edge_asr.errors import EdgeAsrError
+
+NAME = "executorch-python"
+PREFERENCE = 0  # it costs 350 MB of memory and seconds of import: anything else is better on a device
+
+logger = logging.getLogger(__name__)
+
+
+def missing() -> str | None:
+    """What to install first, in one line, or None."""
+    absent = [name for name in ("torch", "executorch") if importlib.util.find_spec(name) is None]
+    return f"pip install {' '.join(absent)}" if absent else None
+
+
+def load(path: Path, threads: int) -> ExecuTorchPython:
+    """Load every method of the file. The thread pool belongs to the process: the last `threads` asked for wins.
+
+    Raises EdgeAsrError where the file is damaged, is not ours, or is of a newer contract.
+    """
+    with _quiet_stderr():
+        runtime = _import_runtime(threads)
+        try:
+            program = runtime.load_program(path)
+        except RuntimeError:
+            raise EdgeAsrError(f"{path}: damaged, not a whole ExecuTorch program: copy or export it again") from None
+        absent = {STEP, RESET, METADATA} - program.method_names
+        if absent:
+            raise EdgeAsrError(
+                f"{path}: not a model made by edge-asr (it has no {', '.join(sorted(absent))}): export it with edge-asr"
+            )
+        try:
+            # before the first step: loading a method may write the initial state that all methods share
+            methods = {name: program.load_method(name).execute for name in (STEP, RESET, METADATA)}
+            text = bytes(methods[METADATA]([])[0].numpy().tobytes()).decode()
+            signature = program.metadata(STEP)
+            inputs, outputs = signature.num_inputs(), signature.num_outputs()
+            pcm_shape = tuple(signature.input_tensor_meta(0).sizes())
+        except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
+            raise EdgeAsrError(
+                f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
+                "export it again with the version installed here"
+            ) from None
+    try:
+        metadata = Metadata.from_json(text)
+    except EdgeAsrError as error:
+        raise EdgeAsrError(f"{path}: {error}") from None
+    expected = (len(STEP_INPUTS), len(STEP_OUTPUTS), (1, metadata.chunk_samples))
+    if (inputs, outputs, pcm_shape) != expected:
+        raise EdgeAsrError(f"{path}: its step method does not follow its metadata: export it again")
+    return ExecuTorchPython(metadata, methods[STEP], methods[RESET], program)
+
+
+class ExecuTorchPython:
+    """One loaded program; see `edge_asr.backends.protocol.Backend`."""
+
+    name = NAME
+
+    def __init__(
+        self, metadata: Metadata, step: Callable[[Any], Any], reset: Callable[[Any], Any], program: object
+    ) -> None:
+        self.metadata = metadata
+        self._execute_step = step
+        self._execute_reset = reset
+        self._program = program  # the methods point into it: they crash where it is collected before them
+
+    def step(self, pcm: np.ndarray, frames: int, threshold: float, flush: bool) -> StepResult:
+        """Run one chunk: pcm float32 [chunk_samples]."""
+        import torch
+
+        inputs = (
+            torch.from_numpy(pcm).reshape(1, -1),
+            torch.tensor([frames], dtype=torch.int64),
+            torch.tensor([threshold], dtype=torch.float32),
+            torch.tensor([int(flush)], dtype=torch.int64),
+        )
+        try:
+            outputs = self._execute_step(inputs)
+        except RuntimeError as error:
+            raise EdgeAsrError(f"the model failed in a step ({_first_line(error)}): export it again") from None
+        partial, keep, final, index, waiting = (output.numpy() for output in outputs)
+        computed = index >= 0
+        return StepResult(
+            partial=partial, keep=keep > 0.5, final=final[computed], index=index[computed], waiting=int(waiting[0])
+        )
+
+    def reset(self) -> None:
+        """Start a new stream."""
+        import torch
+
+        self._execute_reset((torch.zeros(1),))
+
+
+def _import_runtime(threads: int) -> Any:
+    """ExecuTorch's runtime with its thread pool set. `taskset` does not shrink the pool: unset, threads fight."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns on import that it is experimental
+        try:
+            portable_lib = importlib.import_module("executorch.extension.pybindings.portable_lib")
+            runtime = importlib.import_module("executorch.runtime").Runtime.get()
+        except ImportError as error:
+            raise EdgeAsrError(f"ExecuTorch cannot be imported ({_first_line(error)}): install it again") from None
+    # replacing the pool is unsafe under a running step, so leave one alone that is right already
+    if portable_lib._threadpool_get_thread_count() != threads:
+        portable_lib._unsafe_reset_threadpool(threads)
+    return runtime
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep what C++ prints to file descriptor 2 from the user's terminal: it goes to this module's debug log."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    with tempfile.TemporaryFile() as captured:
+        terminal = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            captured.seek(0)
+            for line in captured.read().decode(errors="replace").splitlines():
+                logger.debug("%s", line)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
