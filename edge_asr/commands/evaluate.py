@@ -1,0 +1,110 @@
+"""`edge-asr evaluate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from edge_asr.commands.options import json_option, model_option, threads_option, threshold_option
+from edge_asr.commands.screen import model_or_shipped, print_json, progress_bar
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.evaluation import Decoded, Evaluation, decode, score
+from edge_asr.manifest import read_manifest
+from edge_asr.recognizer import Recognizer
+from edge_asr.shipped import file_sha256
+
+
+@click.command("evaluate")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@model_option
+@threshold_option
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N utterances.")
+@threads_option
+@click.option(
+    "--hypotheses",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what was heard in each utterance, one JSON object a line.",
+)
+@json_option
+def command(
+    manifest: Path,
+    model: Path | None,
+    threshold: float | None,
+    limit: int | None,
+    threads: int,
+    hypotheses: Path | None,
+    as_json: bool,
+) -> None:
+    """Word error rate and compute of a model on a manifest.
+
+    MANIFEST has one JSON object a line with `audio_filepath` (relative to the manifest) and `text`. Each utterance
+    is streamed through the very .pte that is measured, whose hash is part of the answer.
+
+    \b
+    wer, cer           percent of the reference words, characters; wer_ci95 is a 95 % bootstrap interval
+                       over utterances
+    compute_s, rtf     seconds inside the model, and the same per second of audio
+    kept_frame_ratio   share of the frames that went through the upper layers: 1 with --threshold off
+    upper_runs         how often the upper layers ran
+
+    To compare two settings, take the same --threads, and a quiet machine for the times. For the speed of the gate
+    use `python -m edge_asr.profiling.gate_benchmark`, which interleaves both.
+
+    \b
+    Examples:
+      edge-asr evaluate an4/test.jsonl
+      edge-asr evaluate an4/test.jsonl --threshold off --json
+      edge-asr evaluate an4/test.jsonl --model mine.pte --limit 20 --hypotheses heard.jsonl
+    """
+    utterances = read_manifest(manifest)[:limit]
+    path = model_or_shipped(model)
+    with Recognizer.open(path, threads=threads) as recognizer:
+        value = recognizer.metadata.default_threshold if threshold is None else threshold
+        decoded: list[Decoded] = []
+        with progress_bar("evaluating", len(utterances)) as advance:
+            for item in decode(recognizer, utterances, value):
+                decoded.append(item)
+                advance(1)
+    evaluation = score(decoded, value)
+    model_sha256 = file_sha256(path)
+    if hypotheses is not None:
+        write_hypotheses(hypotheses, decoded)
+    if as_json:
+        print_json({**dataclasses.asdict(evaluation), "threads": threads, "model_sha256": model_sha256})
+    else:
+        print_table(evaluation, threads, f"{path.name} (sha256 {model_sha256[:12]}…)")
+
+
+def write_hypotheses(path: Path, decoded: list[Decoded]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for item in decoded:
+            entry = {
+                "audio_filepath": str(item.utterance.audio),
+                "text": item.utterance.text,
+                "hypothesis": item.result.text,
+                **dataclasses.asdict(item.result.counters),
+            }
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def print_table(evaluation: Evaluation, threads: int, model: str) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    gate = "off" if evaluation.threshold >= NEVER_SKIP else f"{evaluation.threshold:g}"
+    low, high = evaluation.wer_ci95
+    errors = f"{evaluation.substitutions} sub, {evaluation.deletions} del, {evaluation.insertions} ins"
+    table.add_row("WER", f"{evaluation.wer:.2f} %  (95 % interval {low:.1f} to {high:.1f}; {errors})")
+    table.add_row("CER", f"{evaluation.cer:.2f} %")
+    table.add_row("audio", f"{evaluation.audio_s:.1f} s, {evaluation.utterances} utterances, {evaluation.words} words")
+    table.add_row("compute", f"{evaluation.compute_s:.2f} s on {threads} thread(s), RTF {evaluation.rtf:.4f}")
+    kept = f"{evaluation.kept_frame_ratio:.1%} of {evaluation.frames} frames kept"
+    table.add_row("gate", f"threshold {gate}, {kept}, {evaluation.upper_runs} upper runs in {evaluation.steps} steps")
+    table.add_row("model", model)
+    Console(highlight=False).print(table)

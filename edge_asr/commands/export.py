@@ -1,0 +1,64 @@
+"""`edge-asr export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge_asr.commands.options import json_option
+from edge_asr.commands.screen import print_json, stages
+from edge_asr.shipped import shipped_checkpoint
+
+
+@click.command("export")
+@click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The .pte to write."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["int8", "int4", "fp32"]),
+    default="int8",
+    show_default=True,
+    help="Of the weights of the linear layers.",
+)
+@click.option(
+    "--chunk-ms",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Audio a step takes: more is faster and a little more accurate, less answers sooner. Default: as trained.",
+)
+@json_option
+def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int | None, as_json: bool) -> None:
+    """Write a checkpoint as one ExecuTorch program.
+
+    The program takes PCM and holds everything: front end, lower layers, gate, upper layers behind a branch, both
+    heads, the state of the stream, and the metadata a host needs. The threshold stays a run-time input.
+
+    What was written is checked before it gets its name: against eager PyTorch over a whole stream, and its structure
+    (a branch with the upper layers as delegate calls, no matrix multiplication outside a delegate). A failed check
+    leaves no file behind. It takes one to four minutes. Without CHECKPOINT, the shipped one is exported.
+
+    \b
+      int8    a quarter of the bytes of fp32 and the fastest; what is shipped
+      int4    the smallest file; not faster, and less accurate
+      fp32    for comparison with PyTorch
+
+    \b
+    Examples:
+      edge-asr export -o model.pte
+      edge-asr export runs/an4/best.safetensors -o small.pte --precision int4
+      edge-asr export -o low-latency.pte --chunk-ms 320
+    """
+    source = checkpoint or shipped_checkpoint()
+    from export.build import build  # needs torch
+
+    with stages("exporting") as progress:
+        report = build(source, output, precision=precision, chunk_ms=chunk_ms, progress=progress)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    print(f"{report.path}: {report.precision}, {report.bytes / 1e6:.2f} MB, sha256 {report.sha256[:12]}…")
+    for name, value in report.checks.items():
+        print(f"  {name}: {f'{value:.3g}' if isinstance(value, float) else value}")

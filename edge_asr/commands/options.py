@@ -1,0 +1,67 @@
+"""Options and parameter types that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edge_asr.contract import NEVER_SKIP
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OFF = "off"
+
+
+class Threshold(click.ParamType):
+    """`off`, or a number from 0 to 1."""
+
+    name = "threshold"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "T|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        if str(value).lower() == OFF:
+            return NEVER_SKIP
+        try:
+            threshold = float(value)
+        except ValueError:
+            threshold = float("nan")
+        if not 0 <= threshold <= 1:
+            self.fail(f"{value!r} is neither 'off' nor a number from 0 to 1", param, ctx)
+        return threshold
+
+
+def model_option(function: F) -> F:
+    return click.option(
+        "--model",
+        type=click.Path(path_type=Path),
+        metavar="PTE",
+        help="The .pte to run. Default: the shipped checkpoint, exported once into the cache folder.",
+    )(function)
+
+
+def threshold_option(function: F) -> F:
+    return click.option(
+        "--threshold",
+        type=Threshold(),
+        help="A frame whose blank probability is above T skips the upper layers: lower is faster, higher is safer, "
+        "`off` skips nothing. Default: what the file recommends.",
+    )(function)
+
+
+def threads_option(function: F) -> F:
+    return click.option(
+        "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads that compute."
+    )(function)
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there.")(
+        function
+    )

@@ -1,0 +1,1 @@
+"""What recognition costs, measured on the device itself. Nothing here imports torch."""

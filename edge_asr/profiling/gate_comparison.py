@@ -1,0 +1,80 @@
+"""Compute of one file with the gate on and off, interleaved so that a machine that slows down slows both."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class GateComparison:
+    """Compute of one file with the gate on (at `threshold`) and off, over `repeat` interleaved passes."""
+
+    threshold: float  # of the gated passes
+    repeat: int  # passes over all recordings, of each kind
+    audio_s: float  # seconds of audio in a pass
+    kept_frame_ratio: float  # of the gated passes
+    gated_s: float  # median compute of a pass, gate on
+    ungated_s: float  # median compute of a pass, gate off
+    ratio: float  # median over the passes of gated / ungated
+    ratio_low: float  # lowest of the passes
+    ratio_high: float  # highest of the passes
+    gated_passes_s: tuple[float, ...]
+    ungated_passes_s: tuple[float, ...]
+
+    @property
+    def saved(self) -> float:
+        """Share of the compute that the gate saves."""
+        return 1.0 - self.ratio
+
+
+def compare_gate(
+    recognizer: Recognizer,
+    recordings: Sequence[np.ndarray],
+    threshold: float,
+    repeat: int,
+    advance: Callable[[float], None] = lambda amount: None,
+) -> GateComparison:
+    """Recordings are float32 [samples] at 16 kHz. `advance` gets 1 after each pass.
+
+    Recording by recording both settings follow one another, and who goes first changes from pass to pass. The first
+    recording warms both up.
+    """
+    for value in (threshold, NEVER_SKIP):
+        recognizer.transcribe(recordings[0], value)
+    seconds: dict[bool, list[float]] = {True: [], False: []}  # by gated
+    kept = frames = 0
+    audio_s = 0.0
+    for number in range(repeat):
+        totals = {True: 0.0, False: 0.0}
+        audio_s = 0.0
+        for recording in recordings:
+            for gated in (True, False) if number % 2 == 0 else (False, True):
+                counters = recognizer.transcribe(recording, threshold if gated else NEVER_SKIP).counters
+                totals[gated] += counters.compute_s
+                if gated:
+                    kept, frames = kept + counters.kept_frames, frames + counters.frames
+                    audio_s += counters.audio_s
+        for gated, total in totals.items():
+            seconds[gated].append(total)
+        advance(1)
+    ratios = [on / off for on, off in zip(seconds[True], seconds[False], strict=True)]
+    return GateComparison(
+        threshold=threshold,
+        repeat=repeat,
+        audio_s=audio_s,
+        kept_frame_ratio=kept / frames,
+        gated_s=statistics.median(seconds[True]),
+        ungated_s=statistics.median(seconds[False]),
+        ratio=statistics.median(ratios),
+        ratio_low=min(ratios),
+        ratio_high=max(ratios),
+        gated_passes_s=tuple(seconds[True]),
+        ungated_passes_s=tuple(seconds[False]),
+    )

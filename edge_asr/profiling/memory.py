@@ -1,0 +1,66 @@
+"""Peak resident memory of a fresh process that transcribes one recording.
+
+Usage: python -m edge_asr.profiling.memory MODEL.pte AUDIO
+
+A fresh process, because whoever exported a model a moment ago still holds memory that a recognizer never needs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from edge_asr.errors import EdgeAsrError
+from edge_asr.recognizer import Recognizer
+
+KIB = 1_024
+LINUX_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Resident memory of one process, bytes."""
+
+    before_load: int  # with Python and our modules imported
+    after_load: int  # with the runtime and the model loaded
+    peak: int  # at the end of the recording
+
+
+def measure(model: Path, audio: Path) -> MemoryUse:
+    """In a process of its own. Raises EdgeAsrError."""
+    arguments = [sys.executable, "-m", "edge_asr.profiling.memory", str(model), str(audio)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise EdgeAsrError(f"the process that measures memory failed: {last}")
+    return MemoryUse(**json.loads(done.stdout))
+
+
+def measure_here(model: Path, audio: Path) -> MemoryUse:
+    before_load = resident_bytes()
+    with Recognizer.open(model) as recognizer:
+        after_load = resident_bytes()
+        recognizer.transcribe(audio)
+        return MemoryUse(before_load, after_load, peak_resident_bytes())
+
+
+def resident_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_resident_bytes() -> int:
+    """The high-water mark since the process began; where the system keeps none, what is resident now."""
+    if LINUX_STATUS.is_file():
+        for line in LINUX_STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * KIB
+    return int(getattr(psutil.Process().memory_info(), "peak_wset", 0)) or resident_bytes()
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure_here(Path(sys.argv[1]), Path(sys.argv[2])))))

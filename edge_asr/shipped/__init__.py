@@ -1,0 +1,97 @@
+"""The checkpoint that comes with the package, and its `.pte`, exported once into the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from edge_asr import __version__
+from edge_asr.contract import CONTRACT_VERSION
+from edge_asr.errors import EdgeAsrError
+
+CHECKPOINT = Path(__file__).parent / "an4.safetensors"
+CACHE_VARIABLE = "EDGE_ASR_CACHE"
+PRECISION = "int8"
+
+EXPORTER_SOURCES = ("export", "edge_asr.model")  # packages whose code decides what is written into a .pte
+EXPORTER_LIBRARIES = ("torch", "torchao", "executorch")
+KEY_DIGITS = 16  # of the hash that names a cached file
+
+
+def cache_folder() -> Path:
+    """Where exported files are kept: $EDGE_ASR_CACHE, or the system's place for a user's caches."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("edge-asr")
+
+
+def shipped_checkpoint() -> Path:
+    """Raises EdgeAsrError where the package came without its checkpoint."""
+    if not CHECKPOINT.is_file():
+        raise EdgeAsrError(f"{CHECKPOINT}: the shipped checkpoint is missing: install edge-asr again, or pass --model")
+    return CHECKPOINT
+
+
+def cached_pte(checkpoint: Path) -> Path:
+    """Where the `.pte` of a checkpoint is kept. Another checkpoint or another exporter gives another name."""
+    digest = hashlib.sha256(f"{file_sha256(checkpoint)} {exporter_fingerprint()} {PRECISION}".encode()).hexdigest()
+    return cache_folder() / f"{checkpoint.stem}-{PRECISION}-{digest[:KEY_DIGITS]}.pte"
+
+
+def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | None = None) -> Path:
+    """The shipped model as a `.pte`. `tell` gets one line where it must first be exported, `progress` each stage.
+
+    Raises EdgeAsrError where the export fails or the cache folder cannot be written.
+    """
+    checkpoint = shipped_checkpoint()
+    path = cached_pte(checkpoint)
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EdgeAsrError(
+            f"{path.parent}: cannot keep the exported model there ({error.strerror}): set {CACHE_VARIABLE} to a folder"
+        ) from None
+    tell(f"exporting the shipped model into {path.parent}; this happens once and takes a minute or two")
+    from export.build import build  # needs torch
+
+    build(checkpoint, path, precision=PRECISION, progress=progress)
+    return path
+
+
+def exporter_fingerprint() -> str:
+    """Changes whenever an export might write other bytes: our sources, the contract, the libraries that lower."""
+    digest = hashlib.sha256(f"{__version__} contract {CONTRACT_VERSION}".encode())
+    for library in EXPORTER_LIBRARIES:
+        digest.update(f" {library} {version_of(library)}".encode())
+    for package in EXPORTER_SOURCES:
+        for source in sorted(package_folder(package).rglob("*.py")):
+            digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def version_of(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def package_folder(package: str) -> Path:
+    """Where a package lies, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise EdgeAsrError(f"the package '{package}' is missing: install edge-asr again")
+    return Path(spec.submodule_search_locations[0])
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""What many tests need: the corpora, a tiny model with random weights, and its `.pte`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The corpora ($EDGE_ASR_DATA, or ../shared/data). Absent, the test is skipped; in CI it fails."""
+    folder = Path(os.environ.get("EDGE_ASR_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not (folder / "an4" / "test.jsonl").is_file():
+        absent = f"no corpora in {folder}: set EDGE_ASR_DATA"
+        if os.environ.get("CI"):
+            pytest.fail(absent)
+        pytest.skip(absent)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def an4_test(data_folder: Path) -> Path:
+    """AN4's test manifest."""
+    return data_folder / "an4" / "test.jsonl"
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a very small encoder with random weights: it hears nonsense, and exports in seconds."""
+    import torch
+
+    from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
+    from edge_asr.model.config import EncoderConfig, StackConfig
+    from edge_asr.model.encoder import GatedEncoder
+    from edge_asr.tokens import BLANK, Tokens
+
+    torch.manual_seed(0)
+    pieces = (BLANK, *(f"▁{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), *"AEIOU")
+    config = EncoderConfig(
+        vocabulary=len(pieces),
+        subsampling_channels=8,
+        lower=StackConfig(layers=1, width=32, heads=2, kernel=7),
+        upper=StackConfig(layers=2, width=32, heads=2, kernel=7),
+    )
+    model = GatedEncoder(config).eval()
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    save_checkpoint(path, Checkpoint(model, Tokens(pieces, 0), default_threshold=0.9, training={"step": "0"}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_pte(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny checkpoint as an int8 `.pte`."""
+    from export.build import build
+
+    path = tmp_path_factory.mktemp("model") / "tiny.pte"
+    build(tiny_checkpoint, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shipped_pte() -> Path:
+    """The shipped checkpoint as an int8 `.pte`, from the user's cache; exporting it takes a minute or two."""
+    from edge_asr import shipped
+
+    if not shipped.CHECKPOINT.is_file():
+        pytest.skip("no shipped checkpoint in this tree")
+    return shipped.shipped_pte(tell=print)
