@@ -36,7 +36,8 @@ class FrontEnd(nn.Module):
             raise ValueError("a window spans at most three hops")
         self.config = config
         self.register_buffer("window", torch.hann_window(config.window_samples), persistent=False)
-        self.register_buffer("filters", mel_filterbank(config), persistent=False)
+        # Each filter twice: it sums squares of real and imaginary parts, which lie side by side.
+        self.register_buffer("filters", mel_filterbank(config).repeat_interleave(2, dim=1), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Samples [N, tail_samples + n * hop_samples], float32 in [-1, 1] -> normalized log-mel [N, n, mels].
@@ -49,8 +50,7 @@ class FrontEnd(nn.Module):
         hops = torch.nn.functional.pad(samples, (0, 3 * hop - window)).reshape(samples.shape[0], frames + 2, hop)
         windows = torch.cat([hops[:, :frames], hops[:, 1 : frames + 1], hops[:, 2 : frames + 2]], dim=2)
         windows = windows[:, :, :window] * self.window
-        spectrum = torch.view_as_real(torch.fft.rfft(windows, n=self.config.fft_size))
-        power = spectrum[..., 0] * spectrum[..., 0] + spectrum[..., 1] * spectrum[..., 1]
-        energies = torch.nn.functional.linear(power, self.filters)
+        spectrum = torch.view_as_real(torch.fft.rfft(windows, n=self.config.fft_size)).flatten(2)
+        energies = torch.nn.functional.linear(spectrum * spectrum, self.filters)
         log_mel = torch.log(energies + self.config.energy_floor)
         return (log_mel - self.config.mel_mean) * (1.0 / self.config.mel_std)

@@ -104,8 +104,11 @@ class Convolution(nn.Module):
         width, tail = self.config.width, self.config.conv_tail
         content, opening = columns(self.glu(self.norm(x)), [width, width])
         rows = content * torch.sigmoid(opening) * valid
-        rows = left.convolution(rows).permute(0, 2, 1).unsqueeze(2)
-        rows = self.depthwise(functional.pad(rows, (0, tail))).squeeze(2).permute(0, 2, 1)
+        context = left.convolution(rows)
+        # As an image of height 1 whose channels lie last in memory, which is how XNNPACK wants it.
+        image = context.reshape(context.shape[0], 1, context.shape[1], width).permute(0, 3, 1, 2)
+        image = self.depthwise(functional.pad(image, (0, tail))).permute(0, 2, 3, 1)
+        rows = image.reshape(x.shape)
         return self.out(rows * torch.sigmoid(rows))
 
 

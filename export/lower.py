@@ -1,0 +1,95 @@
+"""Lower, then compose: the way to a delegate inside a branch.
+
+`torch.cond` lifts the weights of a branch to operands, and XNNPACK cannot pack operands. So the upper stack is
+exported and lowered alone, and the outer program calls the lowered module in its branch.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import (
+    EdgeCompileConfig,
+    EdgeProgramManager,
+    ExecutorchBackendConfig,
+    to_edge_transform_and_lower,
+)
+from executorch.exir.passes import MemoryPlanningPass
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from edge_asr.contract import METADATA, RESET, STEP, Metadata
+from edge_asr.model.encoder import GatedEncoder
+from export.program import Reset, StreamingProgram, UpperBlock, initial_caches
+
+# The edge dialect's check refuses the delegate call that the outer program meets in its branch.
+COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
+
+
+def lower(programs: dict[str, ExportedProgram], constants: dict[str, Tensor] | None = None) -> EdgeProgramManager:
+    return to_edge_transform_and_lower(
+        programs, partitioner=[XnnpackPartitioner()], compile_config=COMPILE_CONFIG, constant_methods=constants
+    )
+
+
+def upper_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
+    """Inputs of `UpperBlock` in their shapes."""
+    config = encoder.config
+    frames, left, half = config.chunk_frames, config.left_context_frames, config.upper.head_width // 2
+    angles = torch.ones(1, frames, 1, half)
+    return (
+        torch.zeros(1, frames, config.lower.width),
+        torch.ones(1, frames, 1),
+        angles,
+        angles.clone(),
+        torch.zeros(1, 1, 1, left + frames),
+        *initial_caches(config.upper, left),
+    )
+
+
+def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
+    """Inputs of the contract's `step` in their shapes."""
+    config = encoder.config
+    samples = config.chunk_frames * config.frame_samples
+    return (
+        torch.zeros(1, samples),
+        torch.tensor([config.chunk_frames]),
+        torch.tensor([0.9]),
+        torch.tensor([0]),
+    )
+
+
+def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[[str], None]) -> bytes:
+    """A (quantized) encoder in eval mode -> the bytes of a `.pte`. Takes a minute or more."""
+    with quiet(), torch.no_grad():
+        progress("lowering the upper stack")
+        block = torch.export.export(UpperBlock(encoder.upper), upper_example(encoder), strict=True)
+        lowered_upper = lower({"forward": block}).exported_program().module()
+        progress("exporting the program around it")
+        program = StreamingProgram(encoder, lowered_upper)
+        step = torch.export.export(program, step_example(encoder), strict=True)
+        reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
+        progress("lowering the program")
+        text = torch.tensor(list(metadata.to_json().encode()), dtype=torch.uint8)
+        edge = lower({STEP: step, RESET: reset}, constants={METADATA: text})
+        progress("planning memory")
+        backend = ExecutorchBackendConfig(memory_planning_pass=MemoryPlanningPass(share_mutable_buffers=True))
+        return bytes(edge.to_executorch(backend).buffer)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the exporters' warnings, which a user cannot act on, off the screen."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

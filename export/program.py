@@ -1,0 +1,219 @@
+"""The streaming program in eager PyTorch: one step of a stream, with its state in buffers.
+
+`StreamingProgram` is both the reference that a `.pte` is verified against and, with `upper` replaced by its lowered
+form, the module that is exported (`export/lower.py`). It composes the modules that training uses, so the arithmetic
+is written once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edge_asr.model.config import EncoderConfig, StackConfig
+from edge_asr.model.encoder import GatedEncoder, UpperStack, key_bias
+from edge_asr.model.gate import extend_spikes, find_spikes
+from edge_asr.model.layers import LayerCaches, LeftContext
+
+SMALLEST_PROBABILITY = 1e-30  # keeps log probabilities finite where a softmax underflows
+
+
+def initial_caches(stack: StackConfig, left_frames: int) -> list[Tensor]:
+    """Zeros for each layer: attention [1, left, 2 W], then convolution [1, tail, W]."""
+    shapes = ((1, left_frames, 2 * stack.width), (1, stack.conv_tail, stack.width))
+    return [torch.zeros(shape) for _ in range(stack.layers) for shape in shapes]
+
+
+def pair_caches(caches: tuple[Tensor, ...]) -> list[LayerCaches]:
+    return [LayerCaches(caches[i], caches[i + 1]) for i in range(0, len(caches), 2)]
+
+
+def flatten_caches(layers: list[LayerCaches]) -> list[Tensor]:
+    return [cache for layer in layers for cache in (layer.attention_cache, layer.convolution_cache)]
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """log softmax, written so that a delegate takes it: the runtime's own log_softmax is 20 times slower."""
+    return torch.log(torch.softmax(logits, dim=-1).clamp(min=SMALLEST_PROBABILITY))
+
+
+class UpperBlock(nn.Module):
+    """What the taken branch runs: the upper stack on one block, state in and out as plain tensors."""
+
+    def __init__(self, upper: UpperStack) -> None:
+        super().__init__()
+        self.upper = upper
+
+    def forward(
+        self, rows: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, *caches: Tensor
+    ) -> tuple[Tensor, ...]:
+        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probabilities [1, F, V] and caches."""
+        layers = pair_caches(caches)
+        lefts: list[LeftContext] = list(layers)
+        logits = self.upper(rows, valid, cos, sin, bias, lefts)
+        return (log_probabilities(logits), *flatten_caches(layers))
+
+
+class StreamingProgram(nn.Module):
+    """One chunk in, emissions out (`edge_asr.contract`). All shapes are static; the number of kept frames is data."""
+
+    # State: the past of the front end, of the lower stack, of the gate and of the upper stack.
+    samples_tail: Tensor  # [1, tail_samples]
+    mel_tail: Tensor  # [1, 1, mels]
+    first_tail: Tensor  # [1, channels, 1, mels / 2]
+    lower_valid: Tensor  # [1, left, 1], which rows of the lower caches are real
+    next_frame: Tensor  # int64 [1], number of the chunk's first frame
+    spikes_tail: Tensor  # [1, spike_right], last spikes of the chunk before
+    waiting_rows: Tensor  # [F, lower width], hand-over of kept frames that wait for a block
+    waiting_index: Tensor  # int64 [F], their frame numbers
+    waiting_count: Tensor  # int64 [1], how many there are
+    upper_valid: Tensor  # [1, left, 1], which rows of the upper caches are real
+
+    def __init__(self, encoder: GatedEncoder, upper: nn.Module | None = None) -> None:
+        """`upper` stands in for `UpperBlock(encoder.upper)`: its lowered form, when exporting."""
+        super().__init__()
+        config = encoder.config
+        self.config: EncoderConfig = config
+        self.front_end = encoder.front_end
+        self.subsampling = encoder.subsampling
+        self.lower = encoder.lower
+        self.lower_rotary = encoder.lower_rotary
+        self.upper_rotary = encoder.upper_rotary
+        self.upper = UpperBlock(encoder.upper) if upper is None else upper
+        left, frames = config.left_context_frames, config.chunk_frames
+        state = {
+            "samples_tail": torch.zeros(1, config.front_end.tail_samples),
+            "mel_tail": torch.zeros(1, 1, config.front_end.mels),
+            "first_tail": torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
+            "lower_valid": torch.zeros(1, left, 1),
+            "next_frame": torch.zeros(1, dtype=torch.int64),
+            "spikes_tail": torch.zeros(1, config.gate.spike_right),
+            "waiting_rows": torch.zeros(frames, config.lower.width),
+            "waiting_index": torch.zeros(frames, dtype=torch.int64),
+            "waiting_count": torch.zeros(1, dtype=torch.int64),
+            "upper_valid": torch.zeros(1, left, 1),
+        }
+        state |= {f"lower_cache_{i}": cache for i, cache in enumerate(initial_caches(config.lower, left))}
+        state |= {f"upper_cache_{i}": cache for i, cache in enumerate(initial_caches(config.upper, left))}
+        self.state_names = list(state)
+        for name, value in state.items():
+            self.register_buffer(name, value)
+
+    def caches(self, stack: str) -> tuple[Tensor, ...]:
+        layers: int = getattr(self.config, stack).layers
+        return tuple(getattr(self, f"{stack}_cache_{i}") for i in range(2 * layers))
+
+    def set_state(self, name: str, value: Tensor) -> None:
+        getattr(self, name).copy_(value)
+
+    def forward(
+        self, pcm: Tensor, frames: Tensor, threshold: Tensor, flush: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The contract's `step`."""
+        index = self.next_frame + torch.arange(self.config.chunk_frames)
+        valid = (torch.arange(self.config.chunk_frames) < frames).to(torch.float32)
+        logits, handed = self.run_lower(pcm, index, valid)
+        partial = log_probabilities(logits)
+        keep = self.decide(partial, valid, threshold)
+        final, block_index, waiting = self.run_upper(handed, keep, index, flush)
+        self.set_state("next_frame", self.next_frame + frames)
+        return partial[0], keep, final, block_index, waiting
+
+    def run_lower(self, pcm: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """-> intermediate logits [1, F, V] and hand-over [1, F, width]."""
+        samples = torch.cat([self.samples_tail, pcm], dim=1)
+        mel = self.front_end(samples)
+        x, mel_tail, first_tail = self.subsampling(mel, self.mel_tail, self.first_tail)
+        rows = valid.reshape(1, -1, 1)
+        extended = torch.cat([self.lower_valid, rows], dim=1)
+        cos, sin = self.lower_rotary(index.unsqueeze(0))
+        layers = pair_caches(self.caches("lower"))
+        lefts: list[LeftContext] = list(layers)
+        logits, handed = self.lower(x, rows, cos, sin, key_bias(extended), lefts)
+        self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
+        self.set_state("mel_tail", mel_tail)
+        self.set_state("first_tail", first_tail)
+        self.set_state("lower_valid", extended[:, rows.shape[1] :])
+        for i, cache in enumerate(flatten_caches(layers)):
+            self.set_state(f"lower_cache_{i}", cache)
+        return logits, handed
+
+    def decide(self, partial: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
+        """Which frames go up: float32 [F], 1.0 or 0.0."""
+        right = self.config.gate.spike_right
+        spikes = find_spikes(torch.exp(partial[:, :, self.config.blank_id]), threshold) * valid
+        keep = extend_spikes(spikes, self.spikes_tail, self.config.gate)
+        if right:
+            self.set_state("spikes_tail", spikes[:, spikes.shape[1] - right :])
+        return keep[0] * valid
+
+    def run_upper(self, handed: Tensor, keep: Tensor, index: Tensor, flush: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Append the kept frames to those that wait; run one block if one is due. See `gate.plan_blocks`.
+
+        -> log probabilities [F, V], their frame numbers [F] (-1 where empty), frames still waiting [1].
+        """
+        size = self.config.chunk_frames
+        rows = torch.cat([self.waiting_rows, handed[0]], dim=0)
+        indices = torch.cat([self.waiting_index, index], dim=0)
+        present = torch.cat([(torch.arange(size) < self.waiting_count).to(torch.int64), keep.to(torch.int64)])
+        rank = torch.cumsum(present, dim=0)
+        total = rank[2 * size - 1 :]
+        # source[j] is where the j-th present row lies: as many rows as have a rank of at most j come before it.
+        slots = torch.arange(2 * size)
+        source = (rank.unsqueeze(0) <= slots.unsqueeze(1)).to(torch.int64).sum(dim=1).clamp(max=2 * size - 1)
+        oldest = torch.index_select(indices, 0, source[:1])
+        overdue = oldest + (self.config.gate.max_wait_chunks - 1) * size < index[:1]
+        run = (total >= size) | ((total > 0) & ((keep.sum() == 0) | (flush > 0) | overdue))
+        taken = run.to(torch.int64) * torch.clamp(total, max=size)
+
+        block = source[:size]
+        block_index = torch.index_select(indices, 0, block)
+        filled = (torch.arange(size) < taken).to(torch.float32).reshape(1, -1, 1)
+        final = self.run_block(run, torch.index_select(rows, 0, block).unsqueeze(0), filled, block_index)
+
+        rest = torch.index_select(source, 0, torch.arange(size) + run.to(torch.int64) * size)
+        waiting = total - taken
+        self.set_state("waiting_rows", torch.index_select(rows, 0, rest))
+        self.set_state("waiting_index", torch.index_select(indices, 0, rest))
+        self.set_state("waiting_count", waiting)
+        final_index = torch.where(torch.arange(size) < taken, block_index, -1)
+        return final[0], final_index, waiting + 0
+
+    def run_block(self, run: Tensor, rows: Tensor, filled: Tensor, index: Tensor) -> Tensor:
+        """The branch: upper stack or nothing. -> log probabilities [1, F, V]; zeros where it did not run."""
+        extended = torch.cat([self.upper_valid, filled], dim=1)
+        cos, sin = self.upper_rotary(index.unsqueeze(0))
+        vocabulary = self.config.vocabulary
+
+        def ran(rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
+            return self.upper(rows, filled, cos, sin, bias, *caches)
+
+        def skipped(rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
+            return (rows.new_zeros(1, rows.shape[1], vocabulary), *(cache.clone() for cache in caches))
+
+        operands = (rows, filled, cos, sin, key_bias(extended), *self.caches("upper"))
+        if torch.compiler.is_compiling():
+            final, *caches = torch.cond(run[0], ran, skipped, operands)
+        else:  # torch.cond outside an export compiles its branches first, which takes a minute and proves nothing
+            final, *caches = (ran if run else skipped)(*operands)
+        for i, cache in enumerate(caches):
+            self.set_state(f"upper_cache_{i}", cache)
+        kept = extended[:, filled.shape[1] :]
+        self.set_state("upper_valid", torch.where(run, kept, self.upper_valid))
+        return final
+
+
+class Reset(nn.Module):
+    """The contract's `reset`: every buffer of the program back to zero, which is where a stream starts."""
+
+    def __init__(self, program: StreamingProgram) -> None:
+        super().__init__()
+        self.state_names = program.state_names
+        for name in program.state_names:
+            self.register_buffer(name, getattr(program, name))
+
+    def forward(self, unused: Tensor) -> Tensor:
+        for name in self.state_names:
+            buffer = getattr(self, name)
+            buffer.copy_(torch.zeros_like(buffer))
+        return unused + 0.0
