@@ -10,7 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -127,19 +127,23 @@ def _import_runtime(threads: int) -> Any:
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keep what C++ prints to file descriptor 2 from the user's terminal: it goes to this module's debug log."""
+    """Keep what C++ prints from the user's terminal: it goes to this module's debug log.
+
+    Some of its lines go to file descriptor 2, some through the bindings to Python's `sys.stderr`.
+    """
     if sys.stderr is not None:
         sys.stderr.flush()
-    with tempfile.TemporaryFile() as captured:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
         terminal = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
-            yield
+            with redirect_stderr(captured):
+                yield
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
             captured.seek(0)
-            for line in captured.read().decode(errors="replace").splitlines():
+            for line in captured.read().splitlines():
                 logger.debug("%s", line)
 
 

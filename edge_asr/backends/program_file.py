@@ -43,7 +43,7 @@ def check_program_file(path: Path) -> None:
         if length >= HEADER.size - 8 + SEGMENTS_SIZE.size and len(head) == HEADER.size + SEGMENTS_SIZE.size:
             (segments_size,) = SEGMENTS_SIZE.unpack_from(head, HEADER.size)
         needed = max(program_size, segments_offset + segments_size)
-    elif head[4:6] not in (FILE_MAGIC, b""):
+    elif not FILE_MAGIC.startswith(head[4:6]):
         raise EdgeAsrError(f"{path}: not an ExecuTorch program: expected a .pte made by edge-asr")
     if size < needed:
         raise EdgeAsrError(f"{path}: the model file is cut short ({size} bytes): copy or export it again")
