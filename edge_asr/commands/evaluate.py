@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -63,34 +64,34 @@ def command(
       edge-asr evaluate an4/test.jsonl --model mine.pte --limit 20 --hypotheses heard.jsonl
     """
     utterances = read_manifest(manifest)[:limit]
-    path = model_or_shipped(model)
-    with Recognizer.open(path, threads=threads) as recognizer:
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(hypotheses.open("w", encoding="utf-8")) if hypotheses else None
+        path = model_or_shipped(model)
+        recognizer = stack.enter_context(Recognizer.open(path, threads=threads))
+        advance = stack.enter_context(progress_bar("evaluating", len(utterances)))
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         decoded: list[Decoded] = []
-        with progress_bar("evaluating", len(utterances)) as advance:
-            for item in decode(recognizer, utterances, value):
-                decoded.append(item)
-                advance(1)
+        for item in decode(recognizer, utterances, value):
+            decoded.append(item)
+            if file:
+                file.write(hypothesis_line(item))
+            advance(1)
     evaluation = score(decoded, value)
     model_sha256 = file_sha256(path)
-    if hypotheses is not None:
-        write_hypotheses(hypotheses, decoded)
     if as_json:
         print_json({**dataclasses.asdict(evaluation), "threads": threads, "model_sha256": model_sha256})
     else:
         print_table(evaluation, threads, f"{path.name} (sha256 {model_sha256[:12]}…)")
 
 
-def write_hypotheses(path: Path, decoded: list[Decoded]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for item in decoded:
-            entry = {
-                "audio_filepath": str(item.utterance.audio),
-                "text": item.utterance.text,
-                "hypothesis": item.result.text,
-                **dataclasses.asdict(item.result.counters),
-            }
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+def hypothesis_line(item: Decoded) -> str:
+    entry = {
+        "audio_filepath": str(item.utterance.audio),
+        "text": item.utterance.text,
+        "hypothesis": item.result.text,
+        **dataclasses.asdict(item.result.counters),
+    }
+    return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
 def print_table(evaluation: Evaluation, threads: int, model: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from edge_asr.commands.options import json_option
 from edge_asr.commands.screen import print_json, stages
+from edge_asr.errors import EdgeAsrError
 from edge_asr.shipped import shipped_checkpoint
 
 
@@ -52,6 +54,7 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
       edge-asr export -o low-latency.pte --chunk-ms 320
     """
     source = checkpoint or shipped_checkpoint()
+    require_writable(output)
     from export.build import build  # needs torch
 
     with stages("exporting") as progress:
@@ -62,3 +65,14 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     print(f"{report.path}: {report.precision}, {report.bytes / 1e6:.2f} MB, sha256 {report.sha256[:12]}…")
     for name, value in report.checks.items():
         print(f"  {name}: {f'{value:.3g}' if isinstance(value, float) else value}")
+
+
+def require_writable(output: Path) -> None:
+    """Tell what is wrong with the output before minutes are spent on it. Raises EdgeAsrError."""
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise EdgeAsrError(f"{output}: the folder {folder} does not exist")
+    if output.is_dir():
+        raise EdgeAsrError(f"{output}: this is a folder: name the .pte to write")
+    if not os.access(folder, os.W_OK):
+        raise EdgeAsrError(f"{output}: the folder {folder} cannot be written")

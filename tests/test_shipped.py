@@ -1,0 +1,89 @@
+"""The shipped model is exported once, into the user's cache, and a stale file is never used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edge_asr import shipped
+from edge_asr.errors import EdgeAsrError
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for the shipped checkpoint; the cache is a folder that does not exist yet."""
+    path = tmp_path / "an4.safetensors"
+    path.write_bytes(b"weights")
+    monkeypatch.setattr(shipped, "CHECKPOINT", path)
+    monkeypatch.setenv("EDGE_ASR_CACHE", str(tmp_path / "cache" / "edge-asr"))
+    return path
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Replaces the exporter; lists the files that were written."""
+    written: list[Path] = []
+
+    def build(checkpoint: Path, output: Path, **options: Any) -> None:
+        output.write_bytes(checkpoint.read_bytes())
+        written.append(output)
+
+    monkeypatch.setitem(sys.modules, "export.build", SimpleNamespace(build=build))
+    return written
+
+
+def test_it_is_exported_once_and_says_so(checkpoint: Path, exports: list[Path], tmp_path: Path) -> None:
+    said: list[str] = []
+    first = shipped.shipped_pte(said.append)
+    second = shipped.shipped_pte(said.append)
+    assert exports == [first]
+    assert first == second
+    assert first.parent == tmp_path / "cache" / "edge-asr"
+    assert len(said) == 1
+    assert "once" in said[0]
+
+
+def test_another_checkpoint_is_exported_anew(checkpoint: Path, exports: list[Path]) -> None:
+    first = shipped.shipped_pte(print)
+    checkpoint.write_bytes(b"better weights")
+    assert shipped.shipped_pte(print) != first
+    assert len(exports) == 2
+
+
+@pytest.mark.parametrize("part", ["CONTRACT_VERSION", "__version__"])
+def test_another_contract_or_version_is_exported_anew(
+    checkpoint: Path, exports: list[Path], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    first = shipped.shipped_pte(print)
+    monkeypatch.setattr(shipped, part, 99)
+    assert shipped.shipped_pte(print) != first
+
+
+def test_other_exporter_sources_or_libraries_change_the_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "lower.py"
+    source.write_text("a = 1")
+    monkeypatch.setattr(shipped, "package_folder", lambda package: tmp_path)
+    prints = {shipped.exporter_fingerprint()}
+    source.write_text("a = 2")
+    prints.add(shipped.exporter_fingerprint())
+    monkeypatch.setattr(shipped, "version_of", lambda library: "9.9")
+    prints.add(shipped.exporter_fingerprint())
+    assert len(prints) == 3
+
+
+def test_a_missing_checkpoint_is_told(checkpoint: Path) -> None:
+    checkpoint.unlink()
+    with pytest.raises(EdgeAsrError, match=r"missing.*--model"):
+        shipped.shipped_pte(print)
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(EdgeAsrError, match="EDGE_ASR_CACHE"):
+        shipped.shipped_pte(print)
