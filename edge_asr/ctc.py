@@ -157,7 +157,7 @@ class _Collapser:
         ]
 
     def _extend_run(self, frame: _Frame) -> None:
-        if self._in_run:  # false for a bare word mark, which belongs to no word's sound
+        if self._in_run:  # false for a piece without letters, which belongs to no word's sound
             last = self._parts[-1]
             self._parts[-1] = replace(
                 last, last_frame=frame.number, log_probability=max(last.log_probability, frame.log_probability)

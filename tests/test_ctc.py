@@ -18,8 +18,8 @@ from edge_asr.ctc import TimeLine, Word, collapse
 from edge_asr.errors import EdgeAsrError
 from edge_asr.tokens import Tokens
 
-BLANK, A, L, HE, BARE, TWO = range(6)
-TOKENS = Tokens(pieces=("<blank>", "A", "L", "▁HE", "▁", "▁O▁K"), blank_id=BLANK)
+BLANK, A, L, HE, BARE, TWO, MUTE = range(7)
+TOKENS = Tokens(pieces=("<blank>", "A", "L", "▁HE", "▁", "▁O▁K", ""), blank_id=BLANK)
 FRAME_S = 0.04
 
 
@@ -125,6 +125,11 @@ def test_confidence_is_the_geometric_mean_of_the_best_frame_of_each_piece() -> N
 
 def test_a_bare_word_mark_opens_a_word_and_a_mark_inside_a_piece_splits_it() -> None:
     assert spoken(kept(A, BARE, L, TWO, A)) == "A L O KA"
+
+
+def test_a_piece_without_text_lengthens_no_word() -> None:
+    _, (word,) = at_once(kept(HE, MUTE, MUTE, HE))
+    assert (word.text, word.end_s) == ("HE", pytest.approx(1 * FRAME_S))
 
 
 def test_a_frame_resolved_out_of_turn_breaks_the_contract() -> None:

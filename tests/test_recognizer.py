@@ -206,6 +206,14 @@ def test_changed_says_whether_the_text_differs_from_the_update_before(frames: li
         before = (update.final, update.partial)
 
 
+def test_the_same_partial_word_after_a_new_final_one_is_a_change() -> None:
+    stream = scripted()[0].stream()
+    first, second, silence = (stream.accept(spell(says(letters))) for letters in ("A...", "A...", "...."))
+    assert (first.final, first.partial, first.changed) == ("", "A", True)
+    assert (second.final, second.partial, second.changed) == ("A", "A", True)
+    assert (silence.final, silence.partial, silence.changed) == ("A", "A", False)
+
+
 def test_int16_and_float32_are_the_same_audio() -> None:
     recognizer, _ = scripted()
     pcm = spell(says("AB.CLL"))
