@@ -1,4 +1,4 @@
-"""What many tests need: the corpora, a tiny model with random weights, and its `.pte`."""
+"""What many tests need: a command line, a model that hears beeps, a tiny real model and its `.pte`, the corpora."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+
+from edge_asr import recognizer
+from edge_asr.cli import main
+from tests.beeps import BeepBackend, write_beeps, write_manifest
+from tests.outcome import Outcome, Run
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -70,3 +75,43 @@ def shipped_pte() -> Path:
     if not shipped.CHECKPOINT.is_file():
         pytest.skip("no shipped checkpoint in this tree")
     return shipped.shipped_pte(tell=print)
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """`run("evaluate", manifest, "--json")` -> Outcome."""
+
+    def run_line(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Outcome(code, out, err)
+
+    return run_line
+
+
+@pytest.fixture
+def beep_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of a model that is always the beep model."""
+    path = tmp_path / "beep.pte"
+    path.write_bytes(b"beep")
+    monkeypatch.setattr(recognizer, "open_backend", lambda path, threads, name: BeepBackend())
+    return path
+
+
+@pytest.fixture
+def beeps(tmp_path: Path) -> Path:
+    """1.2 s with two tones."""
+    return write_beeps(tmp_path / "beeps.wav", ".x..x.")
+
+
+@pytest.fixture
+def beep_manifest(tmp_path: Path) -> Path:
+    """Two utterances, five reference words: one is deleted, one substituted, none inserted."""
+    write_beeps(tmp_path / "one.wav", ".x.x.")
+    write_beeps(tmp_path / "two.wav", "..x.x..")
+    entries = [
+        {"audio_filepath": "one.wav", "text": "BEEP BEEP BEEP", "duration": 1.0},
+        {"audio_filepath": "two.wav", "text": "BEEP BOP"},
+    ]
+    return write_manifest(tmp_path / "manifest.jsonl", entries)

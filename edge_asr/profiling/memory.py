@@ -13,8 +13,11 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import click
 import psutil
 
+from edge_asr.commands.process import run
+from edge_asr.commands.screen import print_json
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer
 
@@ -62,5 +65,13 @@ def peak_resident_bytes() -> int:
     return int(getattr(psutil.Process().memory_info(), "peak_wset", 0)) or resident_bytes()
 
 
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("audio", type=click.Path(path_type=Path))
+def command(model: Path, audio: Path) -> None:
+    """Print the resident memory of this process, in bytes, as JSON."""
+    print_json(asdict(measure_here(model, audio)))
+
+
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure_here(Path(sys.argv[1]), Path(sys.argv[2])))))
+    raise SystemExit(run(command, "memory"))

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run, write_manifest
+from tests.beeps import write_manifest
+from tests.outcome import Run
 
-PROMISED = """utterances words wer wer_ci95 cer substitutions deletions insertions audio_s compute_s rtf threshold
-kept_frame_ratio upper_runs threads model_sha256""".split()
+PROMISED = {
+    *("utterances", "words", "wer", "wer_ci95", "cer", "substitutions", "deletions", "insertions"),
+    *("audio_s", "compute_s", "rtf", "threshold", "kept_frame_ratio", "upper_runs", "threads", "model_sha256"),
+}
 
 
 def test_json_holds_everything_that_was_promised(run: Run, beep_model: Path, beep_manifest: Path) -> None:
     outcome = run("evaluate", beep_manifest, "--model", beep_model, "--json")
     answer = outcome.json
     assert (outcome.code, outcome.err) == (0, "")
-    assert set(PROMISED) <= set(answer)
+    assert set(answer) >= PROMISED
     assert (answer["utterances"], answer["words"]) == (2, 5)
     assert (answer["substitutions"], answer["deletions"], answer["insertions"]) == (1, 1, 0)
     assert answer["wer"] == pytest.approx(40.0)
@@ -55,7 +58,9 @@ def test_hypotheses_are_written_a_line_each(run: Run, beep_model: Path, beep_man
     assert [entry["text"] for entry in entries] == ["BEEP BEEP BEEP", "BEEP BOP"]
 
 
-def test_a_rate_without_reference_words_is_null_in_json(run: Run, beep_model: Path, beeps: Path, tmp_path: Path) -> None:
+def test_a_rate_without_reference_words_is_null_in_json(
+    run: Run, beep_model: Path, beeps: Path, tmp_path: Path
+) -> None:
     manifest = write_manifest(tmp_path / "empty.jsonl", [{"audio_filepath": beeps.name, "text": ""}])
     assert run("evaluate", manifest, "--model", beep_model, "--json").json["wer"] is None
 
@@ -64,7 +69,9 @@ def test_an_unwritable_hypotheses_file_is_told_before_decoding(
     run: Run, beep_model: Path, beep_manifest: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "absent" / "heard.jsonl"
-    run("evaluate", beep_manifest, "--model", beep_model, "--hypotheses", target).assert_fails("No such file", str(target))
+    run("evaluate", beep_manifest, "--model", beep_model, "--hypotheses", target).assert_fails(
+        "No such file", str(target)
+    )
 
 
 def test_a_missing_manifest(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run
+from tests.outcome import Run
 
 
 @pytest.mark.parametrize("content", [None, b"", b"random bytes, no safetensors"])

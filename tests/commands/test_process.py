@@ -14,7 +14,7 @@ import pytest
 
 from edge_asr.commands import process
 from edge_asr.errors import EdgeAsrError
-from tests.commands.conftest import Run
+from tests.outcome import Run
 
 COMMANDS = ["transcribe", "evaluate", "export", "inspect", "train", "demo"]
 
@@ -36,7 +36,11 @@ def end_of(action: object, capfd: pytest.CaptureFixture[str]) -> tuple[int, str,
     ("error", "code", "line"),
     [
         (EdgeAsrError("a.wav: broken\n  in two lines"), 1, "edge-asr: a.wav: broken in two lines\n"),
-        (OSError(errno.ENOSPC, "No space left on device", "/x/m.pte"), 1, "edge-asr: No space left on device: /x/m.pte\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/m.pte"),
+            1,
+            "edge-asr: No space left on device: /x/m.pte\n",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "edge-asr: Permission denied: /x\n"),
         (MemoryError(), 1, "edge-asr: out of memory\n"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run, write_beeps, write_manifest
+from tests.beeps import write_beeps, write_manifest
+from tests.outcome import Run
 
 CONFIG = """
 [model]

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from edge_asr.audio import read_audio
-from tests.commands.conftest import Run
+from tests.outcome import Run
 
 
 def test_piped_text_is_one_line_a_file(run: Run, beep_model: Path, beeps: Path) -> None:
