@@ -47,7 +47,7 @@ class TrainingConfig:
     clip: float = 2.0  # norm of the gradient
     flat_start_steps: int = 200  # cross-entropy on a uniform alignment, which gets CTC over the blank plateau
     spec_augment_from_step: int = 700
-    gate_below: float = 1.0  # the gate joins once the intermediate loss per token has fallen under this
+    gate_from_step: int = 1_500  # the gate joins here; before, blank is everywhere and a gate means nothing
     gate_probability: float = 0.7  # of a batch being gated from then on
     gate_exponent: tuple[float, float] = (-2.5, -0.3)  # threshold = 1 - 10^u, u uniform, drawn for each utterance
     intermediate_weight: float = 0.3  # CTC loss at the intermediate head

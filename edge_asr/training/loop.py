@@ -52,8 +52,6 @@ class Progress:
     step: int = 0
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
-    intermediate_loss: float = 10.0  # smoothed, per token
-    gated: bool = False  # the gate has joined; it never leaves again
     best_dev_wer: float = math.inf
 
 
@@ -162,7 +160,7 @@ class Trainer:
         training, progress = self.config.training, self.progress
         rng = self.rng()
         torch.manual_seed(int(rng.integers(2**31)))
-        gate = progress.gated and rng.random() < training.gate_probability
+        gate = progress.step >= training.gate_from_step and rng.random() < training.gate_probability
         chunk_frames = int(rng.choice(training.chunk_frames))
         exponents = torch.empty(len(batch.frames)).uniform_(*training.gate_exponent)
         self.model.train()
@@ -187,7 +185,6 @@ class Trainer:
         self.update_average()
         values = {name: value.item() for name, value in losses.items()}
         values |= {"kept": float(output.keep.sum() / batch.frames.sum()), "rate": rate}
-        self.watch_gate(values["intermediate"])
         return values
 
     def losses(self, output: EncoderOutput, batch: Batch, mel: Tensor) -> dict[str, Tensor]:
@@ -231,18 +228,6 @@ class Trainer:
         decay = min(self.config.training.average_decay, (1 + self.progress.step) / (10 + self.progress.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
-
-    def watch_gate(self, intermediate_loss: float) -> None:
-        """Let the gate join once the intermediate head knows something: before, blank is everywhere."""
-        value = torch.tensor(intermediate_loss, device=self.device)
-        if self.world > 1:
-            distributed.all_reduce(value)
-            value /= self.world
-        progress = self.progress
-        progress.intermediate_loss += 0.02 * (float(value) - progress.intermediate_loss)
-        if not progress.gated and progress.intermediate_loss < self.config.training.gate_below:
-            progress.gated = True
-            self.log(f"step {progress.step}: the gate joins")
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Development WER and kept frames of the averaged weights, at each threshold, as a stream would decode."""
