@@ -55,6 +55,7 @@ def load(path: Path, threads: int) -> ExecuTorchPython:
             signature = program.metadata(STEP)
             inputs, outputs = signature.num_inputs(), signature.num_outputs()
             pcm_shape = tuple(signature.input_tensor_meta(0).sizes())
+            partial_shape = tuple(signature.output_tensor_meta(0).sizes())
         except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
             raise EdgeAsrError(
                 f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
@@ -64,8 +65,8 @@ def load(path: Path, threads: int) -> ExecuTorchPython:
         metadata = Metadata.from_json(text)
     except EdgeAsrError as error:
         raise EdgeAsrError(f"{path}: {error}") from None
-    expected = (len(STEP_INPUTS), len(STEP_OUTPUTS), (1, metadata.chunk_samples))
-    if (inputs, outputs, pcm_shape) != expected:
+    expected = ((1, metadata.chunk_samples), (metadata.chunk_frames, len(metadata.pieces)))
+    if (inputs, outputs) != (len(STEP_INPUTS), len(STEP_OUTPUTS)) or (pcm_shape, partial_shape) != expected:
         raise EdgeAsrError(f"{path}: its step method does not follow its metadata: export it again")
     return ExecuTorchPython(metadata, methods[STEP], methods[RESET], program)
 

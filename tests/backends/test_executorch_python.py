@@ -147,6 +147,8 @@ def test_a_program_that_is_not_ours(toy_without_reset: Path, capfd: pytest.Captu
         ('"edge-asr"', '"edge-tts"', "metadata is missing or foreign"),
         ('"precision"', '"decision!"', "does not follow contract 1"),
         ('"chunk_samples": 640', '"chunk_samples": 160', "step method does not follow its metadata"),
+        ('"chunk_frames": 4', '"chunk_frames": 8', "step method does not follow its metadata"),
+        ('"<blank>", ', "           ", "step method does not follow its metadata"),
     ],
 )
 def test_metadata_that_does_not_fit(
