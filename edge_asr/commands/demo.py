@@ -17,8 +17,9 @@ from rich.markup import escape
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.commands.live_text import LiveText
+from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import json_option, model_option, threshold_option
-from edge_asr.commands.screen import model_or_shipped, print_json, progress_bar
+from edge_asr.commands.screen import print_json, progress_bar, stages
 from edge_asr.corpora import DATA_VARIABLE, an4_test_manifest
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.manifest import read_manifest
@@ -73,7 +74,7 @@ def command(model: Path | None, threshold: float | None, as_json: bool) -> None:
     manifest = an4_test_manifest()
     utterances = read_manifest(manifest) if manifest else []
     utterances = utterances[:: max(1, len(utterances) // AN4_UTTERANCES)][:AN4_UTTERANCES]
-    with Recognizer.open(path, threads=1) as recognizer:
+    with open_model(path, threads=1) as recognizer:
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         show = None if as_json else console
         if show:
@@ -91,7 +92,7 @@ def command(model: Path | None, threshold: float | None, as_json: bool) -> None:
         recordings = [read_audio(RECORDING), *(read_audio(u.audio) for u in utterances)]
         with progress_bar("gate on and off", REPEAT) as advance:
             comparison = compare_gate(recognizer, recordings, value, REPEAT, advance)
-    with progress_bar("memory", None):
+    with stages("measuring memory in a fresh process"):
         use = memory.measure(path, RECORDING)
     if as_json:
         print_json(facts(path, recognizer, heard, comparison, use))

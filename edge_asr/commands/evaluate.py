@@ -8,15 +8,13 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import json_option, model_option, threads_option, threshold_option
-from edge_asr.commands.screen import model_or_shipped, print_json, progress_bar
+from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.evaluation import Decoded, Evaluation, decode, score
 from edge_asr.manifest import read_manifest
-from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import file_sha256
 
 
@@ -67,7 +65,7 @@ def command(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(hypotheses.open("w", encoding="utf-8")) if hypotheses else None
         path = model_or_shipped(model)
-        recognizer = stack.enter_context(Recognizer.open(path, threads=threads))
+        recognizer = stack.enter_context(open_model(path, threads))
         advance = stack.enter_context(progress_bar("evaluating", len(utterances)))
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         decoded: list[Decoded] = []
@@ -81,7 +79,7 @@ def command(
     if as_json:
         print_json({**dataclasses.asdict(evaluation), "threads": threads, "model_sha256": model_sha256})
     else:
-        print_table(evaluation, threads, f"{path.name} (sha256 {model_sha256[:12]}…)")
+        print_evaluation(evaluation, threads, f"{path.name} (sha256 {model_sha256[:12]}…)")
 
 
 def hypothesis_line(item: Decoded) -> str:
@@ -94,18 +92,18 @@ def hypothesis_line(item: Decoded) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
-def print_table(evaluation: Evaluation, threads: int, model: str) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
+def print_evaluation(evaluation: Evaluation, threads: int, model: str) -> None:
     gate = "off" if evaluation.threshold >= NEVER_SKIP else f"{evaluation.threshold:g}"
     low, high = evaluation.wer_ci95
     errors = f"{evaluation.substitutions} sub, {evaluation.deletions} del, {evaluation.insertions} ins"
-    table.add_row("WER", f"{evaluation.wer:.2f} %  (95 % interval {low:.1f} to {high:.1f}; {errors})")
-    table.add_row("CER", f"{evaluation.cer:.2f} %")
-    table.add_row("audio", f"{evaluation.audio_s:.1f} s, {evaluation.utterances} utterances, {evaluation.words} words")
-    table.add_row("compute", f"{evaluation.compute_s:.2f} s on {threads} thread(s), RTF {evaluation.rtf:.4f}")
     kept = f"{evaluation.kept_frame_ratio:.1%} of {evaluation.frames} frames kept"
-    table.add_row("gate", f"threshold {gate}, {kept}, {evaluation.upper_runs} upper runs in {evaluation.steps} steps")
-    table.add_row("model", model)
-    Console(highlight=False).print(table)
+    print_rows(
+        [
+            ("WER", f"{evaluation.wer:.2f} %  (95 % interval {low:.1f} to {high:.1f}; {errors})"),
+            ("CER", f"{evaluation.cer:.2f} %"),
+            ("audio", f"{evaluation.audio_s:.1f} s, {evaluation.utterances} utterances, {evaluation.words} words"),
+            ("compute", f"{evaluation.compute_s:.2f} s on {threads} thread(s), RTF {evaluation.rtf:.4f}"),
+            ("gate", f"threshold {gate}, {kept}, {evaluation.upper_runs} upper runs in {evaluation.steps} steps"),
+            ("model", model),
+        ]
+    )

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
-
-from edge_asr.shipped import shipped_pte
 
 Advance = Callable[[float], None]
 
@@ -67,9 +65,8 @@ def stages(description: str) -> Iterator[Callable[[str], None]]:
         yield lambda stage: progress.update(task, description=f"{description}: {stage}")
 
 
-def model_or_shipped(model: Path | None) -> Path:
-    """The named `.pte`, or the shipped one, exported first where the cache lacks it."""
-    if model is not None:
-        return model
-    with stages("exporting") as progress:
-        return shipped_pte(notice, progress)
+def print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Labels and values in two columns, on stdout. Lines are never cut, whatever the width."""
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        click.echo(f"{click.style(label.ljust(width), dim=True)}  {value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import numpy as np
 
 from edge_asr.audio import SAMPLE_RATE_HZ, duration_s, read_blocks
 from edge_asr.commands.live_text import LiveText
+from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import json_option, model_option, threads_option, threshold_option
-from edge_asr.commands.screen import model_or_shipped, print_json
+from edge_asr.commands.screen import Advance, print_json, progress_bar
 from edge_asr.ctc import Word
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer, Result
@@ -54,16 +56,19 @@ def command(
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edge-asr transcribe -
       edge-asr transcribe --json talk.flac | jq .words
     """
-    for name in audio:
-        if str(name) != STDIN:
-            duration_s(name)  # what cannot be read is told before the model is loaded, or even exported
+    # what cannot be read is told before the model is loaded, or even exported
+    length_s = sum(duration_s(name) for name in audio if str(name) != STDIN)
     path = model_or_shipped(model)
     live = sys.stdout.isatty() and not as_json
-    with Recognizer.open(path, threads=threads) as recognizer:
+    with contextlib.ExitStack() as stack:
+        recognizer = stack.enter_context(open_model(path, threads))
+        advance = (
+            ignore if live else stack.enter_context(progress_bar("transcribing, seconds of audio", length_s or None))
+        )
         for name in audio:
             if live and len(audio) > 1:
-                print(f"\x1b[2m{name}\x1b[0m")
-            result = transcribe(recognizer, name, threshold, LiveText(sys.stdout) if live else None)
+                click.secho(str(name), dim=True)
+            result = transcribe(recognizer, name, threshold, LiveText(sys.stdout) if live else None, advance)
             if as_json:
                 print_json({"audio": str(name), **as_dict(result)})
                 continue
@@ -73,13 +78,20 @@ def command(
                 print_words(result.words)
 
 
-def transcribe(recognizer: Recognizer, name: Path, threshold: float | None, live: LiveText | None) -> Result:
-    """One file, or stdin. The text is shown as it comes where `live` is given."""
+def ignore(amount: float) -> None:
+    """The progress of what shows its own."""
+
+
+def transcribe(
+    recognizer: Recognizer, name: Path, threshold: float | None, live: LiveText | None, advance: Advance
+) -> Result:
+    """One file, or stdin. The text is shown as it comes where `live` is given; `advance` gets seconds of audio."""
     blocks = raw_blocks(sys.stdin.buffer) if str(name) == STDIN else read_blocks(name, BLOCK_S)
     with recognizer.stream(threshold) as stream:
         try:
             for block in blocks:
                 update = stream.accept(block)
+                advance(len(block) / SAMPLE_RATE_HZ)
                 if live and update.changed:
                     live.show(update.final, update.partial)
             result = stream.finish()

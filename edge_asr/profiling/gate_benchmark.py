@@ -9,16 +9,14 @@ import dataclasses
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from edge_asr.audio import read_audio
+from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import json_option, model_option, threshold_option
 from edge_asr.commands.process import run
-from edge_asr.commands.screen import model_or_shipped, print_json, progress_bar
+from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.manifest import read_manifest
 from edge_asr.profiling.gate_comparison import compare_gate
-from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import file_sha256
 
 
@@ -41,23 +39,23 @@ def command(
     utterances = read_manifest(manifest)[:limit]
     path = model_or_shipped(model)
     recordings = [read_audio(utterance.audio) for utterance in utterances]
-    with Recognizer.open(path, threads=1) as recognizer, progress_bar("timing", repeat) as advance:
+    with open_model(path, threads=1) as recognizer, progress_bar("timing", repeat) as advance:
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         comparison = compare_gate(recognizer, recordings, value, repeat, advance)
     if as_json:
         facts = {**dataclasses.asdict(comparison), "saved": comparison.saved, "utterances": len(utterances)}
         print_json({**facts, "threads": 1, "model_sha256": file_sha256(path)})
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
-    table.add_row("gate on", f"{comparison.gated_s:.3f} s (threshold {comparison.threshold:g})")
-    table.add_row("gate off", f"{comparison.ungated_s:.3f} s")
     spread = f"{comparison.ratio_low:.3f} to {comparison.ratio_high:.3f} over {repeat} passes"
-    table.add_row("ratio", f"{comparison.ratio:.3f} ({spread}): {comparison.saved:.1%} less compute")
-    table.add_row("kept frames", f"{comparison.kept_frame_ratio:.1%}")
-    table.add_row("audio", f"{comparison.audio_s:.1f} s, {len(utterances)} utterances, one thread")
-    Console(highlight=False).print(table)
+    print_rows(
+        [
+            ("gate on", f"{comparison.gated_s:.3f} s (threshold {comparison.threshold:g})"),
+            ("gate off", f"{comparison.ungated_s:.3f} s"),
+            ("ratio", f"{comparison.ratio:.3f} ({spread}): {comparison.saved:.1%} less compute"),
+            ("kept frames", f"{comparison.kept_frame_ratio:.1%}"),
+            ("audio", f"{comparison.audio_s:.1f} s, {len(utterances)} utterances, one thread"),
+        ]
+    )
 
 
 if __name__ == "__main__":
