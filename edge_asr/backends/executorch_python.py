@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -37,30 +37,36 @@ def load(path: Path, threads: int) -> ExecuTorchPython:
 
     Raises EdgeAsrError where the file is damaged, is not ours, or is of a newer contract.
     """
-    with _quiet_stderr():
+    with _quiet_stderr() as captured:
         runtime = _import_runtime(threads)
-        try:
-            program = runtime.load_program(path)
-        except RuntimeError:
-            raise EdgeAsrError(f"{path}: damaged, not a whole ExecuTorch program: copy or export it again") from None
-        absent = {STEP, RESET, METADATA} - program.method_names
-        if absent:
-            raise EdgeAsrError(
-                f"{path}: not a model made by edge-asr (it has no {', '.join(sorted(absent))}): export it with edge-asr"
-            )
-        try:
-            # before the first step: loading a method may write the initial state that all methods share
-            methods = {name: program.load_method(name).execute for name in (STEP, RESET, METADATA)}
-            text = bytes(methods[METADATA]([])[0].numpy().tobytes()).decode()
-            signature = program.metadata(STEP)
-            inputs, outputs = signature.num_inputs(), signature.num_outputs()
-            pcm_shape = tuple(signature.input_tensor_meta(0).sizes())
-            partial_shape = tuple(signature.output_tensor_meta(0).sizes())
-        except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
-            raise EdgeAsrError(
-                f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
-                "export it again with the version installed here"
-            ) from None
+        # the bindings print through `sys.stderr` as well; not while torch is imported, as its log keeps that object
+        with redirect_stderr(captured):
+            return _load(runtime, path)
+
+
+def _load(runtime: Any, path: Path) -> ExecuTorchPython:
+    try:
+        program = runtime.load_program(path)
+    except RuntimeError:
+        raise EdgeAsrError(f"{path}: damaged, not a whole ExecuTorch program: copy or export it again") from None
+    absent = {STEP, RESET, METADATA} - program.method_names
+    if absent:
+        raise EdgeAsrError(
+            f"{path}: not a model made by edge-asr (it has no {', '.join(sorted(absent))}): export it with edge-asr"
+        )
+    try:
+        # before the first step: loading a method may write the initial state that all methods share
+        methods = {name: program.load_method(name).execute for name in (STEP, RESET, METADATA)}
+        text = bytes(methods[METADATA]([])[0].numpy().tobytes()).decode()
+        signature = program.metadata(STEP)
+        inputs, outputs = signature.num_inputs(), signature.num_outputs()
+        pcm_shape = tuple(signature.input_tensor_meta(0).sizes())
+        partial_shape = tuple(signature.output_tensor_meta(0).sizes())
+    except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
+        raise EdgeAsrError(
+            f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
+            "export it again with the version installed here"
+        ) from None
     try:
         metadata = Metadata.from_json(text)
     except EdgeAsrError as error:
@@ -127,25 +133,29 @@ def _import_runtime(threads: int) -> Any:
 
 
 @contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep what C++ prints from the user's terminal: it goes to this module's debug log.
+def _quiet_stderr() -> Iterator[TextIO]:
+    """Keep what C++ prints to file descriptor 2 from the user's terminal: it goes to this module's debug log.
 
-    Some of its lines go to file descriptor 2, some through the bindings to Python's `sys.stderr`.
+    Yields the file that takes it meanwhile.
     """
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    _flush_stderr()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
         terminal = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
-            with redirect_stderr(captured):
-                yield
+            yield captured
         finally:
+            _flush_stderr()
             os.dup2(terminal, 2)
             os.close(terminal)
             captured.seek(0)
             for line in captured.read().splitlines():
                 logger.debug("%s", line)
+
+
+def _flush_stderr() -> None:
+    if sys.stderr is not None:  # as in a program without a terminal on Windows
+        sys.stderr.flush()
 
 
 def _first_line(error: Exception) -> str:

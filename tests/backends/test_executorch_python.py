@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +167,21 @@ def test_loading_leaves_standard_error_open_for_others(toy: Path, capfd: pytest.
     open_backend(toy)
     os.write(2, b"still here")
     assert capfd.readouterr().err == "still here"
+
+
+FRESH_PROCESS = """
+import logging, sys
+from edge_asr.backends.choose import open_backend
+open_backend(sys.argv[1])
+print("loaded", file=sys.stderr)
+logging.getLogger("torch._dynamo").warning("torch still logs")
+"""
+
+
+def test_the_first_load_of_a_process_prints_nothing_and_leaves_torchs_log_working(toy: Path) -> None:
+    command = [sys.executable, "-c", FRESH_PROCESS, str(toy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    before, _, after = done.stderr.partition("loaded\n")
+    assert (done.stdout, before) == ("", "")
+    assert after.strip().endswith("torch still logs")
+    assert len(after.splitlines()) == 1
