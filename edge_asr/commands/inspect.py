@@ -11,7 +11,6 @@ from edge_asr.commands.model import model_or_shipped
 from edge_asr.commands.options import json_option
 from edge_asr.commands.screen import print_json
 
-
 INLINE_ITEMS = 12  # of a list that is shown in one line
 
 
