@@ -23,7 +23,8 @@ Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in 
 Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
 `frames` = 0 and `flush` = 1 until `waiting` is 0.
 
-`reset(unused)` starts a new stream; `unused` is float32 [1]. A freshly loaded file needs no reset.
+`reset(unused)` starts a new stream; `unused` is float32 [1]. Call it after loading too: nobody promises that fresh
+memory is zero.
 
 `metadata()` returns the JSON of `Metadata` as a uint8 tensor of UTF-8 bytes.
 """

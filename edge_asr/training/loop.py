@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,18 +20,21 @@ import torch
 from torch import Tensor, distributed
 
 from edge_asr.audio import SAMPLE_RATE_HZ
+from edge_asr.contract import NEVER_SKIP
 from edge_asr.ctc import collapse
 from edge_asr.manifest import read_manifest
-from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
+from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
 from edge_asr.model.losses import ctc_per_token, distillation, flat_start
+from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import Example, hold_out, learn_pieces, load_examples, make_batches, tokens_of
 
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
+REPORT_EVERY = 50  # steps between lines of progress
 
 
 @dataclass
@@ -56,7 +58,7 @@ class Progress:
 
 
 class Trainer:
-    """One run in one folder. `train()` starts or resumes it."""
+    """One run in one folder. `train()` starts or resumes it, and ends by writing `model.safetensors` there."""
 
     def __init__(self, config: RunConfig, data: Path, folder: Path, resume: bool = True) -> None:
         self.config = config
@@ -88,6 +90,14 @@ class Trainer:
     def state_path(self) -> Path:
         return self.folder / "state.pt"
 
+    @property
+    def best_path(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / "model.safetensors"
+
     def load_data(self, data: Path) -> None:
         """Read manifests, hold out the development speakers, learn the pieces on the training text."""
         training = self.config.training
@@ -115,21 +125,21 @@ class Trainer:
             f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, "
             f"{self.world} process(es) on {self.device}, from step {self.progress.step}"
         )
-        started, first = time.monotonic(), self.progress.step
+        started_s, first = time.monotonic(), self.progress.step
+        batches = self.batches()
         try:
-            for batch in self.batches():
-                losses = self.step(batch)
-                if self.progress.step % 50 == 0:
-                    rate = (self.progress.step - first) / (time.monotonic() - started)
+            while self.progress.step < training.steps:
+                losses = self.step(next(batches))
+                if self.progress.step % REPORT_EVERY == 0:
+                    rate = (self.progress.step - first) / (time.monotonic() - started_s)
                     self.report(losses, rate)
-                if self.progress.step % training.evaluate_every == 0 or self.progress.step >= training.steps:
+                if self.progress.step % training.evaluate_every == 0 or self.progress.step == training.steps:
                     self.evaluate_and_save()
-                if self.progress.step >= training.steps:
-                    break
         except KeyboardInterrupt:
             self.save_state()
             self.log(f"interrupted at step {self.progress.step}; the same command resumes")
             raise
+        self.finish()
 
     def batches(self) -> Iterator[Batch]:
         """Endless batches of this rank, each epoch in an order of its own."""
@@ -277,23 +287,46 @@ class Trainer:
                 + "  ".join(f"{name}: {r['wer']:.1f}/{r['kept']:.2f}" for name, r in results.items())
             )
             self.record({"step": self.progress.step, "dev": results})
-            gated = [results[f"{t:g}"]["wer"] for t in self.config.training.dev_thresholds if t < 1]
+            gated = [results[f"{t:g}"]["wer"] for t in self.config.training.dev_thresholds if t < NEVER_SKIP]
             wer = sum(gated) / len(gated)
             if wer <= self.progress.best_dev_wer:
                 self.progress.best_dev_wer = wer
-                self.save_model(self.folder / "best.safetensors")
-            self.save_model(self.folder / "last.safetensors")
+                self.save_model(self.best_path, self.choose_threshold(results), self.progress.step)
             self.save_state()
         if self.world > 1:
             distributed.barrier()
 
-    def save_model(self, path: Path) -> None:
+    def finish(self) -> None:
+        """Write the best weights as the run's model, with the threshold that the development set chooses for them."""
+        if self.rank == 0:
+            best = load_checkpoint(self.best_path)
+            self.average.load_state_dict(best.model.state_dict())
+            results = self.evaluate()
+            threshold = self.choose_threshold(results)
+            step = int(best.training["step"])
+            self.save_model(self.model_path, threshold, step, results)
+            self.record({"step": step, "dev": results, "default_threshold": threshold})
+            self.log(f"{self.model_path}: the averaged weights of step {step}, default threshold {threshold:g}")
+        if self.world > 1:
+            distributed.barrier()
+
+    def choose_threshold(self, results: dict[str, dict[str, float]]) -> float:
+        """The one that skips most among those that cost at most `threshold_cost` WER on the development set."""
+        training = self.config.training
+        limit = results[f"{NEVER_SKIP:g}"]["wer"] + training.threshold_cost
+        return min(t for t in training.dev_thresholds if results[f"{t:g}"]["wer"] <= limit)
+
+    def save_model(
+        self, path: Path, threshold: float, step: int, dev: dict[str, dict[str, float]] | None = None
+    ) -> None:
         identity = {
             "config_sha256": hashlib.sha256(json.dumps(asdict(self.config), sort_keys=True).encode()).hexdigest(),
-            "step": str(self.progress.step),
+            "step": str(step),
             "git_commit": git_commit(),
         }
-        save_checkpoint(path, Checkpoint(self.average, self.tokens, default_threshold=0.9, training=identity))
+        if dev is not None:
+            identity["dev"] = json.dumps({name: {k: round(v, 4) for k, v in r.items()} for name, r in dev.items()})
+        save_checkpoint(path, Checkpoint(self.average, self.tokens, default_threshold=threshold, training=identity))
 
     def save_state(self) -> None:
         if self.rank != 0:
@@ -347,11 +380,3 @@ def pad(waves: Sequence[np.ndarray], ids: Sequence[Sequence[int]], config: Encod
         samples[row, : len(wave)] = torch.from_numpy(wave)
         targets[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
     return Batch(samples, torch.tensor(frames), targets, torch.tensor([len(i) for i in ids]))
-
-
-def git_commit() -> str:
-    """The commit of the sources, or 'unknown' outside a repository."""
-    done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
