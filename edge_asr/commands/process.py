@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from edge_asr.commands.quiet import quiet_libraries
+from edge_asr.commands.quiet import quiet_libraries, screen
 from edge_asr.errors import EdgeAsrError
 
 DONE = 0
@@ -59,7 +59,7 @@ def verbose() -> bool:
 def say(name: str, message: str, code: int = FAILED) -> int:
     """Print one line on stderr, however many the message has; returns the exit code."""
     with contextlib.suppress(OSError):  # nobody reads stderr
-        print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"{name}: {' '.join(message.split())}", file=screen(), flush=True)
     return code
 
 

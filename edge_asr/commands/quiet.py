@@ -11,49 +11,69 @@ import warnings
 from collections.abc import Iterator
 from typing import TextIO
 
+_screen: TextIO | None = None  # the true stderr, while libraries are kept from it
+
+
+def screen() -> TextIO:
+    """Where our own messages go."""
+    return _screen or sys.stderr
+
 
 @contextlib.contextmanager
 def quiet_libraries(enabled: bool) -> Iterator[None]:
-    """Keep warnings and the log lines of C++ libraries off the screen, and our own stderr on it.
+    """Keep libraries off the screen: what they write to `sys.stderr`, and what C++ writes to file descriptor 2,
+    goes nowhere; `screen()` is a copy of the true one.
 
-    C++ writes to file descriptor 2 itself. So descriptor 2 leads nowhere, and `sys.stderr` writes to a copy of the
-    true one. Where descriptors cannot be moved (an embedded interpreter), everything stays as it is.
+    Where descriptors cannot be moved (an embedded interpreter), everything stays as it is.
     """
-    if not enabled:
+    global _screen
+    if not enabled or _screen is not None:
         yield
         return
-    previous_stderr, disabled_level = sys.stderr, logging.root.manager.disable
-    try:
-        true_stderr = open_copy_of_stderr()
-    except (OSError, ValueError):
-        yield
-        return
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    restore = os.dup(2)
-    os.dup2(devnull, 2)
-    os.close(devnull)
-    sys.stderr = true_stderr
-    crashes_shown = faulthandler.is_enabled()
-    if not crashes_shown:
-        faulthandler.enable(true_stderr)  # a crash in native code must not be silent
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with contextlib.ExitStack() as stack:
+        try:
+            sys.stderr.flush()
+            copy = open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        except (OSError, ValueError, AttributeError):
             yield
+            return
+        stack.enter_context(contextlib.suppress(OSError))  # closing flushes, and nobody may be reading
+        _screen = stack.enter_context(copy)
+        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        stack.enter_context(native_stderr_to(nowhere))
+        stack.enter_context(contextlib.redirect_stderr(nowhere))
+        stack.enter_context(crashes_shown_on(copy))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        level = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(level)
+            _screen = None
+
+
+@contextlib.contextmanager
+def native_stderr_to(file: TextIO) -> Iterator[None]:
+    """Lead file descriptor 2 to another file."""
+    before = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
     finally:
-        if not crashes_shown:
-            faulthandler.disable()
-        logging.disable(disabled_level)
-        with contextlib.suppress(OSError):
-            true_stderr.flush()
-        sys.stderr = previous_stderr
-        os.dup2(restore, 2)
-        os.close(restore)
-        with contextlib.suppress(OSError):
-            true_stderr.close()
+        os.dup2(before, 2)
+        os.close(before)
 
 
-def open_copy_of_stderr() -> TextIO:
-    sys.stderr.flush()
-    return open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+@contextlib.contextmanager
+def crashes_shown_on(file: TextIO) -> Iterator[None]:
+    """A crash in native code must not be silent."""
+    if faulthandler.is_enabled():
+        yield
+        return
+    faulthandler.enable(file)
+    try:
+        yield
+    finally:
+        faulthandler.disable()

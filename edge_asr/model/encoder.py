@@ -231,7 +231,7 @@ class GatedEncoder(nn.Module):
         spikes = find_spikes(blank, thresholds[:, None]) * valid
         chunked = spikes.reshape(-1, chunk_frames)
         carry = functional.pad(spikes, (gate.spike_right, 0)).unfold(1, gate.spike_right + chunk_frames, chunk_frames)
-        carry = carry[:, :, : gate.spike_right].reshape(-1, gate.spike_right)
+        carry = carry[:, :, : gate.spike_right].reshape(len(chunked), gate.spike_right)
         return (extend_spikes(chunked, carry, gate).reshape(utterances, time) > 0) & valid
 
 

@@ -78,7 +78,10 @@ class Trainer:
         matrices = [p for p in self.model.parameters() if p.dim() > 1]
         vectors = [p for p in self.model.parameters() if p.dim() <= 1]
         self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.training.weight_decay}, {"params": vectors, "weight_decay": 0}],
+            [
+                {"params": matrices, "weight_decay": config.training.weight_decay},
+                {"params": vectors, "weight_decay": 0},
+            ],
             lr=config.training.peak_rate,
             betas=(0.9, 0.98),
         )
@@ -249,21 +252,26 @@ class Trainer:
         order = sorted(self.dev, key=lambda example: len(example.waves[0]))
         for start in range(0, len(order), 20):
             examples = order[start : start + 20]
-            batch = pad([e.waves[0].astype(np.float32) / 32_768 for e in examples], [e.ids for e in examples], self.average.config)
+            batch = pad(
+                [e.waves[0].astype(np.float32) / 32_768 for e in examples],
+                [e.ids for e in examples],
+                self.average.config,
+            )
             frames += int(batch.frames.sum())
             for threshold in thresholds:
                 with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
                     mel = self.average.features(batch.samples.to(self.device))
                     levels = torch.full(batch.frames.shape, threshold, device=self.device)
-                    output = self.average(
-                        mel, batch.frames.to(self.device), levels, self.average.config.chunk_frames
-                    )
+                    output = self.average(mel, batch.frames.to(self.device), levels, self.average.config.chunk_frames)
                 hypotheses[threshold] += self.texts(output.final, batch.frames)
                 kept[threshold] += int(output.keep.sum())
             early += self.texts(output.intermediate, batch.frames)
         references = [example.text for example in order]
         results = {
-            f"{threshold:g}": {"wer": 100 * jiwer.wer(references, hypotheses[threshold]), "kept": kept[threshold] / frames}
+            f"{threshold:g}": {
+                "wer": 100 * jiwer.wer(references, hypotheses[threshold]),
+                "kept": kept[threshold] / frames,
+            }
             for threshold in thresholds
         }
         return results | {"intermediate": {"wer": 100 * jiwer.wer(references, early), "kept": 0.0}}
