@@ -75,10 +75,13 @@ def test_a_chunk_that_is_no_whole_number_of_frames_is_refused(
 
 def test_inspect_shows_the_branch_and_its_delegates(run: Run, tiny_pte: Path) -> None:
     facts = run("inspect", tiny_pte, "--json").json
-    assert {"step", "reset", "metadata"} <= {method["name"] for method in facts["methods"]}
+    assert {"step", "reset", "metadata"} <= set(facts["methods"])
+    (branch,) = facts["methods"]["step"]["branches"]
+    assert branch["taken"]["delegates"]
+    assert not branch["not_taken"]["delegates"]
     shown = run("inspect", tiny_pte)
     assert (shown.code, shown.err) == (0, "")
-    for word in ("step", "XnnpackBackend", "branch", "metadata"):
+    for word in ("method step", "XnnpackBackend", "linears qcint8", "not taken: no delegate", "pcm float32 [1, 10240]"):
         assert word in shown.out
 
 

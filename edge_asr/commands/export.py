@@ -50,7 +50,7 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     \b
     Examples:
       edge-asr export -o model.pte
-      edge-asr export runs/an4/best.safetensors -o small.pte --precision int4
+      edge-asr export runs/an4/model.safetensors -o small.pte --precision int4
       edge-asr export -o low-latency.pte --chunk-ms 320
     """
     source = checkpoint or shipped_checkpoint()

@@ -33,7 +33,7 @@ def quiet_libraries(enabled: bool) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             sys.stderr.flush()
-            copy = open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+            copy = os.fdopen(os.dup(sys.stderr.fileno()), "w", 1, encoding="utf-8", errors="backslashreplace")
         except (OSError, ValueError, AttributeError):
             yield
             return

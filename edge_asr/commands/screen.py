@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
+
+from edge_asr.commands.quiet import screen
 
 Advance = Callable[[float], None]
 
 
-def stderr_console() -> Console:
-    return Console(stderr=True, highlight=False)
-
-
 def notice(line: str) -> None:
-    """One line for the person, wherever stderr leads."""
-    print(f"edge-asr: {line}", file=sys.stderr, flush=True)
+    """One line for the person, above a progress bar where there is one."""
+    clear = "\r\x1b[K" if screen().isatty() else ""
+    print(f"{clear}edge-asr: {line}", file=screen(), flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -42,15 +48,8 @@ def without_infinities(value: Any) -> Any:
 @contextmanager
 def progress_bar(description: str, total: float | None) -> Iterator[Advance]:
     """A bar that is advanced by the given amount; nothing where stderr is no terminal."""
-    console = stderr_console()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeLeftColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    what = TextColumn("{task.description}")
+    with progress_of(what, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeLeftColumn()) as progress:
         task = progress.add_task(description, total=total)
         yield lambda amount: progress.advance(task, amount)
 
@@ -58,11 +57,22 @@ def progress_bar(description: str, total: float | None) -> Iterator[Advance]:
 @contextmanager
 def stages(description: str) -> Iterator[Callable[[str], None]]:
     """A spinner that shows the stage it is told; nothing where stderr is no terminal."""
-    console = stderr_console()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_of(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as progress:
         task = progress.add_task(description, total=None)
         yield lambda stage: progress.update(task, description=f"{description}: {stage}")
+
+
+def progress_of(*columns: ProgressColumn) -> Progress:
+    """It vanishes when it is done, and leaves stdout and what libraries write to stderr alone."""
+    console = Console(file=screen(), highlight=False)
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:

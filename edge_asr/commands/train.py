@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import click
 
 import edge_asr.training
 from edge_asr.commands.options import json_option
+from edge_asr.commands.quiet import screen
 from edge_asr.commands.screen import notice, print_json
 from edge_asr.corpora import DATA_VARIABLE
 from edge_asr.errors import EdgeAsrError
@@ -57,8 +57,8 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
     """Train a gated encoder.
 
     The same command starts a run and resumes it: after a crash or Ctrl-C it goes on where it was. A development set
-    is taken from the training speakers; at each evaluation its WER is printed for several thresholds, and the
-    averaged weights are saved as best.safetensors where they are the best so far, and as last.safetensors.
+    is taken from the training speakers; at each evaluation its WER is printed for several thresholds. The run ends
+    with model.safetensors: the averaged weights of the best evaluation, with the default threshold it speaks for.
 
     A line a 50 steps shows the losses (per token), kept frames, learning rate, steps a second and minutes left.
     log.jsonl in the run's folder holds the same for plots. A GPU is used where there is one.
@@ -74,7 +74,7 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
     Examples:
       edge-asr train --data ../shared/data --run runs/an4
       edge-asr train --config mine.toml --run runs/mine
-      edge-asr export runs/an4/best.safetensors -o model.pte
+      edge-asr export runs/an4/model.safetensors -o model.pte
     """
     settings = read_config(config)
     if not data.is_dir():
@@ -92,14 +92,14 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
     if threads is not None:
         torch.set_num_threads(threads)
     started_s = time.monotonic()
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+    with contextlib.redirect_stdout(screen()) if as_json else contextlib.nullcontext():
         trainer = Trainer(settings, data, run, resume=not fresh)
         trainer.train()
     if as_json and first:
         print_json(
             {
                 "run": str(run),
-                "checkpoint": str(run / "best.safetensors"),
+                "checkpoint": str(trainer.model_path),
                 "steps": trainer.progress.step,
                 "best_dev_wer": trainer.progress.best_dev_wer,
                 "wall_s": time.monotonic() - started_s,

@@ -61,7 +61,9 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
     tell(f"exporting the shipped model into {path.parent}; this happens once and takes a minute or two")
     from export.build import build  # needs torch
 
-    build(checkpoint, path, precision=PRECISION, progress=progress)
+    own = path.with_name(f"{path.stem}.{os.getpid()}.pte")  # another process may be exporting too
+    build(checkpoint, own, precision=PRECISION, progress=progress)
+    own.replace(path)
     return path
 
 

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from edge_asr.commands import process
+from edge_asr.commands.screen import notice
 from edge_asr.errors import EdgeAsrError
 from tests.outcome import Run
 
@@ -72,11 +73,12 @@ def chatter() -> None:
     warnings.warn("an experimental feature", stacklevel=1)
     logging.getLogger("executorch").error("cannot find something nobody needs")
     os.write(2, b"[program.cpp:142] a line from C++\n")
-    print("a notice of ours", file=sys.stderr)
+    print("a library speaks Python", file=sys.stderr)
+    notice("a notice of ours")
 
 
 def test_libraries_are_silent_and_we_are_not(capfd: pytest.CaptureFixture[str]) -> None:
-    assert end_of(chatter, capfd) == (0, "", "a notice of ours\n")
+    assert end_of(chatter, capfd) == (0, "", "edge-asr: a notice of ours\n")
 
 
 def test_stderr_is_whole_again_after_a_command(capfd: pytest.CaptureFixture[str]) -> None:
