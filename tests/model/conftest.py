@@ -1,0 +1,40 @@
+"""A small encoder whose gate really decides, and audio that gives it something to decide on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from edge_asr.model.config import EncoderConfig, StackConfig
+from edge_asr.model.encoder import GatedEncoder
+
+SMALL = EncoderConfig(
+    vocabulary=12,
+    subsampling_channels=4,
+    lower=StackConfig(layers=2, width=32, heads=2, kernel=7),
+    upper=StackConfig(layers=2, width=48, heads=2, kernel=5),
+    chunk_frames=8,
+    left_context_frames=16,
+)
+
+
+@pytest.fixture(scope="session")
+def noisy_tones() -> Tensor:
+    """float32 [samples], 6 s: tones that come and go in noise."""
+    torch.manual_seed(1)
+    time_s = torch.arange(96_000) / 16_000
+    tones = [torch.sin(6.2832 * hz * time_s) * (torch.sin(rate * time_s) > 0.3) for hz, rate in ((300, 5), (1_900, 8))]
+    return 0.1 * (tones[0] + tones[1]) + 0.01 * torch.randn(len(time_s))
+
+
+@pytest.fixture(scope="session")
+def small_encoder(noisy_tones: Tensor) -> GatedEncoder:
+    """In eval mode. Its blank probability spreads around 1/2 on `noisy_tones`."""
+    torch.manual_seed(0)
+    encoder = GatedEncoder(SMALL).eval().requires_grad_(False)
+    encoder.lower.head.weight *= 16
+    samples = noisy_tones[: 144 * SMALL.frame_samples]
+    out = encoder(encoder.features(samples[None]), torch.tensor([144]), torch.ones(1), SMALL.chunk_frames)
+    encoder.lower.head.bias[SMALL.blank_id] -= out.intermediate[0, :, SMALL.blank_id].exp().logit().median()
+    return encoder

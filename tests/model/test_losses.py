@@ -1,0 +1,115 @@
+"""The training objective on examples whose answer is known."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
+from edge_asr.model.losses import ctc_per_token, distillation, flat_start, uniform_alignment
+from tests.model.conftest import SMALL
+
+BLANK = 0
+
+
+def output_of(intermediate: Tensor, final: Tensor, keep: Tensor) -> EncoderOutput:
+    frames = torch.full((intermediate.shape[0],), intermediate.shape[1])
+    return EncoderOutput(frames=frames, intermediate=intermediate, final=final, keep=keep)
+
+
+def brute_force_ctc(log_probs: Tensor, target: list[int]) -> float:
+    """-log of the probability of all paths [T, V] that collapse to the target, by listing them."""
+    frames, vocabulary = log_probs.shape
+    total = 0.0
+    for path in itertools.product(range(vocabulary), repeat=frames):
+        labels = [label for label, _ in itertools.groupby(path) if label != BLANK]
+        if labels == target:
+            total += float(log_probs[range(frames), path].sum().exp())
+    return -float(torch.tensor(total, dtype=torch.float64).log())
+
+
+def test_ctc_on_the_merged_line_takes_a_skipped_frame_for_blank() -> None:
+    """ "LL" across a skipped frame is two letters; side by side it is one."""
+    torch.manual_seed(0)
+    kept = torch.log_softmax(torch.randn(2, 3), dim=1)
+    skipped = torch.tensor([[0.0, SKIPPED_LOG_PROB, SKIPPED_LOG_PROB]])
+    line = torch.cat([kept[:1], skipped, kept[1:]])[None]
+    for target in ([1, 1], [1], [2, 1], []):
+        padded = torch.tensor([target + [0] * (2 - len(target))])
+        loss = ctc_per_token(line, torch.tensor([3]), padded, torch.tensor([len(target)]), BLANK)
+        expected = brute_force_ctc(line[0], target) / max(len(target), 1)
+        assert loss.item() == pytest.approx(expected, abs=1e-4)
+    both = -float(kept[0, 1] + kept[1, 1])
+    loss = ctc_per_token(line, torch.tensor([3]), torch.tensor([[1, 1]]), torch.tensor([2]), BLANK)
+    assert loss.item() == pytest.approx(both / 2, abs=1e-3)
+
+
+def test_an_encoder_puts_blank_on_skipped_frames(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    mel = small_encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None])
+    out = small_encoder(mel, torch.tensor([144]), torch.tensor([0.5]), 8)
+    assert 0.1 < out.keep.float().mean() < 0.9
+    skipped = out.final[~out.keep]
+    assert (skipped[:, BLANK] == 0).all()
+    assert (skipped[:, BLANK + 1 :] == SKIPPED_LOG_PROB).all()
+    assert out.final[out.keep].exp().sum(dim=1).allclose(torch.ones(int(out.keep.sum())))
+
+
+def test_an_empty_target_wants_blank_everywhere() -> None:
+    log_probs = torch.log_softmax(torch.randn(1, 6, 4), dim=2).requires_grad_()
+    loss = ctc_per_token(log_probs, torch.tensor([6]), torch.zeros(1, 1, dtype=torch.int64), torch.tensor([0]), BLANK)
+    assert loss.item() == pytest.approx(-float(log_probs[0, :, BLANK].sum()), abs=1e-4)
+    loss.backward()
+    assert log_probs.grad is not None
+    assert log_probs.grad.isfinite().all()
+
+
+def test_a_target_longer_than_the_utterance_costs_nothing() -> None:
+    log_probs = torch.log_softmax(torch.randn(1, 2, 4), dim=2)
+    loss = ctc_per_token(log_probs, torch.tensor([2]), torch.tensor([[1, 2, 3]]), torch.tensor([3]), BLANK)
+    assert loss.item() == 0.0
+
+
+def test_distillation_teaches_the_intermediate_head_only() -> None:
+    torch.manual_seed(0)
+    student, teacher = (torch.randn(2, 5, 4, requires_grad=True) for _ in range(2))
+    keep = torch.rand(2, 5) < 0.5
+    loss = distillation(output_of(torch.log_softmax(student, 2), torch.log_softmax(teacher, 2), keep))
+    p, q = torch.softmax(teacher, 2)[keep], torch.softmax(student, 2)[keep]
+    assert loss.item() == pytest.approx(float((p * (p / q).log()).sum(dim=1).mean()), abs=1e-5)
+    loss.backward()
+    assert teacher.grad is None
+    assert student.grad is not None
+    assert (student.grad[keep].abs().sum(dim=1) > 0).all()
+    assert (student.grad[~keep] == 0).all()
+
+
+def test_distillation_without_kept_frames_is_zero() -> None:
+    student = torch.randn(1, 5, 4, requires_grad=True)
+    keep = torch.zeros(1, 5, dtype=torch.bool)
+    loss = distillation(output_of(torch.log_softmax(student, 2), torch.zeros(1, 5, 4), keep))
+    loss.backward()
+    assert loss.item() == 0.0
+
+
+def test_the_flat_start_spreads_tokens_over_the_loud_region() -> None:
+    """16 frames, of which 4 to 11 are loud: two tokens get four frames each, and hold the middle two."""
+    mel = torch.full((2, 64, 80), -2.0)
+    mel[0, 16:48] = 1.0
+    labels = uniform_alignment(mel, torch.tensor([14, 16]), torch.tensor([[5, 7], [0, 0]]), torch.tensor([2, 0]), BLANK)
+    assert labels[0].tolist() == [0, 0, 0, 0, 0, 5, 5, 0, 0, 7, 7, 0, 0, 0, -1, -1]
+    assert labels[1].tolist() == [0] * 16
+
+
+def test_the_flat_start_loss_is_the_cross_entropy_of_both_heads() -> None:
+    torch.manual_seed(0)
+    mel = torch.full((1, 64, 80), -2.0)
+    mel[0, 16:48] = 1.0
+    heads = torch.log_softmax(torch.randn(2, 1, 16, 8), dim=3)
+    targets, lengths = torch.tensor([[5, 7]]), torch.tensor([2])
+    out = EncoderOutput(torch.tensor([14]), heads[0], heads[1], torch.ones(1, 16, dtype=torch.bool))
+    labels = [0, 0, 0, 0, 0, 5, 5, 0, 0, 7, 7, 0, 0, 0]
+    expected = -heads[:, 0, range(14), labels].mean(dim=1).sum()
+    assert flat_start(out, mel, targets, lengths, BLANK).item() == pytest.approx(expected.item(), abs=1e-5)

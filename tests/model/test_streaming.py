@@ -1,0 +1,187 @@
+"""A stream, step by step, gives what the whole utterance gives in parallel, whatever the gate decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
+from edge_asr.model.gate import plan_blocks
+from export.program import Reset, StreamingProgram
+from tests.model.conftest import SMALL
+
+TOLERANCE = 1e-4
+FRAME = SMALL.frame_samples
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a whole stream gave."""
+
+    partial: Tensor  # [frames, vocabulary]
+    keep: Tensor  # bool [frames]
+    final: Tensor  # [frames, vocabulary], skipped frames as blank
+    blocks: list[list[int]]  # frames of each upper run
+    steps: list[int]  # the step of each upper run
+
+
+def run_stream(program: StreamingProgram, samples: Tensor, threshold: float) -> Stream:
+    config = program.config
+    chunk = config.chunk_frames
+    frames = -(-len(samples) // FRAME)
+    final = torch.full((frames, config.vocabulary), SKIPPED_LOG_PROB)
+    final[:, config.blank_id] = 0.0
+    partials, keeps, blocks, steps = [], [], [], []
+    step, waiting = 0, 0
+    while step * chunk < frames or waiting:
+        pcm = torch.zeros(1, chunk * FRAME)
+        piece = samples[step * chunk * FRAME : (step + 1) * chunk * FRAME]
+        pcm[0, : len(piece)] = piece
+        count = -(-len(piece) // FRAME)
+        last = (step + 1) * chunk >= frames
+        with torch.no_grad():
+            partial, keep, rows, index, left = program(
+                pcm, torch.tensor([count]), torch.tensor([threshold]), torch.tensor([int(last)])
+            )
+        waiting = int(left)
+        assert waiting < chunk
+        ran = index >= 0
+        final[index[ran]] = rows[ran]
+        partials.append(partial[:count])
+        keeps.append(keep[:count] > 0.5)
+        if ran.any():
+            blocks.append(index[ran].tolist())
+            steps.append(step)
+        step += 1
+    return Stream(torch.cat(partials), torch.cat(keeps), final, blocks, steps)
+
+
+def run_parallel(encoder: GatedEncoder, samples: Tensor, threshold: float) -> EncoderOutput:
+    chunk = encoder.config.chunk_frames
+    frames = -(-len(samples) // FRAME)
+    padded = torch.zeros(1, -(-frames // chunk) * chunk * FRAME)
+    padded[0, : len(samples)] = samples
+    with torch.no_grad():
+        mel = encoder.features(padded)
+        return encoder(mel, torch.tensor([frames]), torch.tensor([threshold]), chunk)
+
+
+def with_chunk(encoder: GatedEncoder, chunk_frames: int) -> GatedEncoder:
+    other = GatedEncoder(replace(SMALL, chunk_frames=chunk_frames)).eval()
+    other.load_state_dict(encoder.state_dict())
+    return other
+
+
+def threshold_that_spikes(encoder: GatedEncoder, samples: Tensor, ratio: float) -> float:
+    """Between two neighbours in the sorted blank probabilities, so that rounding cannot change a decision."""
+    blank = run_parallel(encoder, samples, 1.0).intermediate[0, :, SMALL.blank_id].exp()
+    blank = blank[: -(-len(samples) // FRAME)].sort().values
+    near = range(max(1, int(len(blank) * (ratio - 0.1))), int(len(blank) * (ratio + 0.1)))
+    best = max(near, key=lambda i: float(blank[i] - blank[i - 1]))
+    return float(blank[best - 1] + blank[best]) / 2
+
+
+@pytest.mark.parametrize("chunk_frames", [8, 16, 4])
+@pytest.mark.parametrize(
+    "samples",
+    [96_000, 8 * 16 * FRAME, 8 * 16 * FRAME + 1, 3 * FRAME - 5, 1],
+    ids=["6 s", "whole chunks", "one sample more", "less than a chunk", "one sample"],
+)
+def test_a_stream_equals_the_whole_utterance(
+    small_encoder: GatedEncoder, noisy_tones: Tensor, chunk_frames: int, samples: int
+) -> None:
+    encoder = with_chunk(small_encoder, chunk_frames)
+    audio = noisy_tones[:samples]
+    thresholds = [1.0, 0.0]
+    if samples > 10 * FRAME:
+        thresholds += [threshold_that_spikes(encoder, audio, ratio) for ratio in (0.2, 0.35)]
+    for threshold in thresholds:
+        whole = run_parallel(encoder, audio, threshold)
+        stream = run_stream(StreamingProgram(encoder), audio, threshold)
+        frames = len(stream.keep)
+        assert torch.equal(stream.keep, whole.keep[0, :frames])
+        assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
+        assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+
+
+def test_the_gate_of_these_tests_decides(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    for ratio in (0.2, 0.35):
+        threshold = threshold_that_spikes(small_encoder, noisy_tones, ratio)
+        kept = run_parallel(small_encoder, noisy_tones, threshold).keep.float().mean()
+        assert 0.2 <= kept <= 0.6
+
+
+def test_threshold_one_keeps_all(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    stream = run_stream(StreamingProgram(small_encoder), noisy_tones, 1.0)
+    assert stream.keep.all()
+    assert stream.blocks == [list(range(start, min(start + 8, 150))) for start in range(0, 150, 8)]
+
+
+def test_threshold_zero_skips_all_but_certain_labels(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    stream = run_stream(StreamingProgram(small_encoder), noisy_tones, 0.0)
+    assert not stream.keep.any()
+    assert stream.blocks == []
+    assert (stream.final.argmax(dim=1) == SMALL.blank_id).all()
+
+
+@pytest.mark.parametrize("ratio", [0.15, 0.3, 0.5])
+def test_blocks_run_as_planned(small_encoder: GatedEncoder, noisy_tones: Tensor, ratio: float) -> None:
+    """`plan_blocks`, by which training cuts kept frames into blocks, is what the program does."""
+    threshold = threshold_that_spikes(small_encoder, noisy_tones, ratio)
+    stream = run_stream(StreamingProgram(small_encoder), noisy_tones, threshold)
+    chunk = SMALL.chunk_frames
+    kept = [
+        [frame for frame in range(start, min(start + chunk, len(stream.keep))) if stream.keep[frame]]
+        for start in range(0, len(stream.keep), chunk)
+    ]
+    wait = SMALL.gate.max_wait_chunks
+    assert stream.blocks == plan_blocks(kept, chunk, wait)
+    assert len(stream.blocks) > 4
+    for step, block in zip(stream.steps, stream.blocks, strict=True):
+        assert 0 <= step - block[0] // chunk <= wait
+
+
+def test_rows_of_waiting_frames_do_not_age(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    """Few kept frames: blocks are overdue, or released by a chunk that keeps nothing."""
+    config = replace(SMALL, gate=replace(SMALL.gate, spike_left=0, spike_right=0, max_wait_chunks=2))
+    encoder = GatedEncoder(config).eval()
+    encoder.load_state_dict(small_encoder.state_dict())
+    threshold = threshold_that_spikes(encoder, noisy_tones, 0.12)
+    stream = run_stream(StreamingProgram(encoder), noisy_tones, threshold)
+    whole = run_parallel(encoder, noisy_tones, threshold)
+    assert any(len(block) < 8 for block in stream.blocks[:-1])
+    assert torch.allclose(stream.final, whole.final[0, : len(stream.keep)], atol=TOLERANCE)
+
+
+def test_reset_makes_a_fresh_stream(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    program = StreamingProgram(small_encoder)
+    threshold = threshold_that_spikes(small_encoder, noisy_tones, 0.3)
+    expected = run_stream(program, noisy_tones, threshold)
+    assert any(getattr(program, name).any() for name in program.state_names)
+    with torch.no_grad():
+        Reset(program)(torch.zeros(1))
+    found = run_stream(program, noisy_tones, threshold)
+    assert torch.equal(found.partial, expected.partial)
+    assert torch.equal(found.final, expected.final)
+    assert found.blocks == expected.blocks
+
+
+def test_a_batch_gives_each_utterance_what_it_gives_alone(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    """Padding, other lengths and other thresholds in the batch change nothing."""
+    lengths = (96_000, 41_000, 20_480)
+    thresholds = [1.0, *(threshold_that_spikes(small_encoder, noisy_tones[:n], 0.3) for n in lengths[1:])]
+    longest = -(-lengths[0] // (8 * FRAME)) * 8 * FRAME
+    batch = torch.zeros(3, longest)
+    for row, length in enumerate(lengths):
+        batch[row, :length] = noisy_tones[:length]
+    frames = torch.tensor([-(-length // FRAME) for length in lengths])
+    together = small_encoder(small_encoder.features(batch), frames, torch.tensor(thresholds), 8)
+    for row, length in enumerate(lengths):
+        alone = run_parallel(small_encoder, noisy_tones[:length], thresholds[row])
+        count = int(frames[row])
+        assert torch.equal(together.keep[row, :count], alone.keep[0, :count])
+        assert not together.keep[row, count:].any()
+        assert torch.allclose(together.final[row, :count], alone.final[0, :count], atol=TOLERANCE)
