@@ -7,8 +7,8 @@ A file holds two methods that share state, and one constant method:
 | input | dtype, shape | meaning |
 | --- | --- | --- |
 | `pcm` | float32 [1, chunk_samples] | samples in [-1, 1]; zeros after the end of the stream |
-| `frames` | int64 [1] | real frames in the chunk, 0 to chunk_frames; fewer only at the end of a stream: ceil(samples / frame_samples) |
-| `threshold` | float32 [1] | a frame is blank where its blank probability is above it; 1 never skips, 0 skips all it can |
+| `frames` | int64 [1] | real frames in the chunk: ceil(samples / frame_samples), all but at the end |
+| `threshold` | float32 [1] | a frame whose blank probability is above it is skipped; 1 never skips |
 | `flush` | int64 [1] | 1: run the upper stack on what waits, however little; 0 otherwise |
 
 | output | dtype, shape | meaning |
@@ -16,11 +16,11 @@ A file holds two methods that share state, and one constant method:
 | `partial` | float32 [chunk_frames, vocabulary] | log probabilities of the intermediate head for the chunk's frames |
 | `keep` | float32 [chunk_frames] | 1 where the frame was handed to the upper stack, 0 where it is blank for good |
 | `final` | float32 [chunk_frames, vocabulary] | log probabilities of the final head for the frames in `index` |
-| `index` | int64 [chunk_frames] | frame number, counted from the start of the stream, of each row of `final`; -1 for an empty row |
+| `index` | int64 [chunk_frames] | frame of the stream that each row of `final` belongs to; -1: an empty row |
 | `waiting` | int64 [1] | kept frames that still wait for the upper stack |
 
-Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]` >= 0.
-Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
+Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]`
+is not negative. Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
 `frames` = 0 and `flush` = 1 until `waiting` is 0.
 
 `reset(unused)` starts a new stream; `unused` is float32 [1]. Call it after loading too: nobody promises that fresh

@@ -20,7 +20,7 @@ from executorch.exir import (
     to_edge_transform_and_lower,
 )
 from executorch.exir.passes import MemoryPlanningPass
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export import ExportedProgram
 
 from edge_asr.contract import METADATA, RESET, STEP, Metadata

@@ -47,7 +47,7 @@ class UpperBlock(nn.Module):
     def forward(
         self, rows: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, *caches: Tensor
     ) -> tuple[Tensor, ...]:
-        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probabilities [1, F, V] and caches."""
+        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probs [1, F, V], caches."""
         layers = pair_caches(caches)
         lefts: list[LeftContext] = list(layers)
         logits = self.upper(rows, valid, cos, sin, bias, lefts)

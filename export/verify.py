@@ -1,4 +1,4 @@
-"""What a `.pte` must show before it gets its name: fp32 equals eager step by step, int8 and int4 decode the same text."""
+"""What a `.pte` must show before it gets its name: fp32 equals eager step by step, int8 and int4 decode its text."""
 
 from __future__ import annotations
 

@@ -162,10 +162,7 @@ class GatedEncoder(nn.Module):
         """
         logits, handed, valid = self.run_lower(mel, frames, chunk_frames)
         intermediate = torch.log_softmax(logits.float(), dim=-1)
-        if gate:
-            keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames)
-        else:
-            keep = valid
+        keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames) if gate else valid
         final = self.run_upper(handed, keep, chunk_frames)
         return EncoderOutput(frames=frames, intermediate=intermediate, final=final, keep=keep)
 
@@ -192,7 +189,7 @@ class GatedEncoder(nn.Module):
         filled = source >= 0
         index = source.clamp(min=0)
         rows = torch.gather(handed, 1, index[:, :, None].expand(-1, -1, width))
-        logits = self.run_chunks(self.upper, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
+        (logits,) = self.run_chunks(self.upper, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
         log_probs = torch.log_softmax(logits.float(), dim=-1)
         utterance = torch.arange(utterances, device=handed.device)[:, None].expand_as(index)
         return final.index_put((utterance[filled], index[filled]), log_probs[filled])
@@ -206,7 +203,7 @@ class GatedEncoder(nn.Module):
         valid: Tensor,
         index: Tensor,
         chunk_frames: int,
-    ):  # type: ignore[no-untyped-def]
+    ) -> tuple[Tensor, ...]:
         """Cut [N, T, W] into chunks, run `module` on all of them at once, and join its outputs again."""
         utterances, time, _ = x.shape
         neighbours = ChunkNeighbours(utterances, self.config.left_context_frames, stack.conv_tail)
@@ -221,7 +218,7 @@ class GatedEncoder(nn.Module):
         cos, sin = rotary(cut(index))
         bias = key_bias(neighbours.attention(chunk_valid))
         out = module(cut(x), chunk_valid, cos, sin, bias, [neighbours] * stack.layers)
-        return tuple(join(rows) for rows in out) if isinstance(out, tuple) else join(out)
+        return tuple(join(rows) for rows in (out if isinstance(out, tuple) else (out,)))
 
     def decide(self, intermediate: Tensor, valid: Tensor, thresholds: Tensor, chunk_frames: int) -> Tensor:
         """Log probabilities [N, T, vocabulary] -> frames to keep, bool [N, T]."""

@@ -22,7 +22,7 @@ from torch import Tensor, distributed
 from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.ctc import collapse
-from edge_asr.manifest import read_manifest
+from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
@@ -104,7 +104,8 @@ class Trainer:
     def load_data(self, data: Path) -> None:
         """Read manifests, hold out the development speakers, learn the pieces on the training text."""
         training = self.config.training
-        train, held = [], []
+        train: list[Utterance] = []
+        held: list[Utterance] = []
         for name in training.manifests:
             utterances = read_manifest(data / name)
             if name == training.dev_manifest:
