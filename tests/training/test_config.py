@@ -1,0 +1,58 @@
+"""The TOML of a run: defaults, overrides, and mistakes told by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import edge_asr.training
+from edge_asr.errors import EdgeAsrError
+from edge_asr.model.config import EncoderConfig
+from edge_asr.training.config import RunConfig, read_config
+
+CONFIGS = sorted((Path(edge_asr.training.__file__).parent / "configs").glob("*.toml"))
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path, "")) == RunConfig()
+
+
+def test_what_is_stated_is_taken(tmp_path: Path) -> None:
+    text = "[model]\nchunk_frames = 8\n[training]\nsteps = 7\nchunk_frames = [8]\n[augmentation]\nspeeds = [1.0]"
+    config = read_config(write(tmp_path, text))
+    assert config.model == {"chunk_frames": 8}
+    assert (config.training.steps, config.training.chunk_frames) == (7, (8,))
+    assert config.augmentation.speeds == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[training]\nstepz = 1", "unknown key 'stepz'"),
+        ("[augmentation]\nloud = true", "unknown key 'loud'"),
+        ("[trainin]\nsteps = 1", r"unknown section \[trainin\]"),
+        ("[training\n", "not valid TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(EdgeAsrError, match=rf"run\.toml: {reason}"):
+        read_config(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EdgeAsrError, match=r"absent\.toml: no such configuration"):
+        read_config(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_committed_configurations_make_a_model(path: Path) -> None:
+    config = read_config(path)
+    encoder = EncoderConfig.from_dict({"vocabulary": config.training.pieces, **config.model})
+    assert all(encoder.left_context_frames % frames == 0 for frames in config.training.chunk_frames)

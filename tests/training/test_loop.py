@@ -1,0 +1,154 @@
+"""A whole run on tones: it learns, and a run that was cut off ends where an uninterrupted one ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from edge_asr.model.checkpoint import load_checkpoint
+from edge_asr.model.config import EncoderConfig
+from edge_asr.training.config import AugmentationConfig, RunConfig, TrainingConfig
+from edge_asr.training.loop import Trainer, pad
+
+TONES_HZ = {"LOW": 300, "MID": 900, "TOP": 2_700}  # each word is a tone
+MODEL = {
+    "subsampling_channels": 4,
+    "lower": {"layers": 1, "width": 32, "heads": 2, "kernel": 7},
+    "upper": {"layers": 1, "width": 32, "heads": 2, "kernel": 7},
+    "chunk_frames": 8,
+    "left_context_frames": 16,
+    "dropout": 0.1,
+}
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder: 24 utterances of two words by four speakers."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(24):
+        words = rng.choice(list(TONES_HZ), 2)
+        pieces = [np.zeros(3_200)]
+        for word in words:
+            time_s = np.arange(4_800) / 16_000
+            pieces += [0.3 * np.sin(2 * np.pi * TONES_HZ[word] * time_s), np.zeros(3_200)]
+        name = f"{number}.wav"
+        soundfile.write(folder / name, np.concatenate(pieces), 16_000)
+        lines.append({"audio_filepath": name, "text": " ".join(words), "speaker": f"s{number % 4}", "duration": 1.2})
+    (folder / "tones.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return folder
+
+
+def run_config(**training: object) -> RunConfig:
+    values: dict[str, object] = {
+        "manifests": ("tones.jsonl",),
+        "dev_manifest": "tones.jsonl",
+        "dev_utterances": 4,
+        "pieces": 13,
+        "batch_s": 12.0,
+        "peak_rate": 5e-3,
+        "warmup_steps": 5,
+        "flat_start_steps": 6,
+        "spec_augment_from_step": 3,
+        "gate_from_step": 8,  # so that the interrupted run resumes with the gate in the loop
+        "chunk_frames": (8, 4),
+        "dev_thresholds": (1.0, 0.9),
+    }
+    augmentation = AugmentationConfig(speeds=(1.0, 1.1), lead_s=0.1, trail_s=0.1)
+    return RunConfig(model=MODEL, training=TrainingConfig(**{**values, **training}), augmentation=augmentation)  # type: ignore[arg-type]
+
+
+def logged(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+class CrashingTrainer(Trainer):
+    """Dies right after its state was saved, or two steps later, whose work is then lost."""
+
+    steps_after_saving = 0
+
+    def step(self, batch):  # type: ignore[no-untyped-def]
+        if self.progress.step == 10 + self.steps_after_saving and self.state_path.is_file():
+            raise RuntimeError("power cut")
+        return super().step(batch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps_after_saving", [0, 2])
+def test_a_resumed_run_ends_where_a_straight_one_does(
+    tones: Path, tmp_path: Path, straight_run: Path, steps_after_saving: int
+) -> None:
+    config = run_config(steps=20, evaluate_every=10)
+    crashing = CrashingTrainer(config, tones, tmp_path)
+    crashing.steps_after_saving = steps_after_saving
+    with pytest.raises(RuntimeError, match="power cut"):
+        crashing.train()
+    resumed = Trainer(config, tones, tmp_path)
+    assert resumed.progress.step == 10
+    resumed.train()
+    found, expected = (torch.load(folder / "state.pt", weights_only=True) for folder in (tmp_path, straight_run))
+    assert found["progress"] == expected["progress"]
+    for part in ("model", "average"):
+        for name, value in expected[part].items():
+            assert torch.equal(found[part][name], value), f"{part} {name}"
+
+
+@pytest.fixture(scope="module")
+def straight_run(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("straight")
+    Trainer(run_config(steps=20, evaluate_every=10), tones, folder).train()
+    return folder
+
+
+@pytest.mark.slow
+def test_a_finished_run_leaves_a_model(tones: Path, straight_run: Path) -> None:
+    checkpoint = load_checkpoint(straight_run / "model.safetensors")
+    assert checkpoint.model.config.lower.width == 32
+    assert len(checkpoint.tokens.pieces) == 13
+    assert checkpoint.default_threshold in (1.0, 0.9)
+    assert checkpoint.training["step"] in ("10", "20")
+    evaluations = [entry for entry in logged(straight_run) if "dev" in entry]
+    assert [entry["step"] for entry in evaluations[:2]] == [10, 20]
+
+
+def test_the_seed_draws_weights_and_batches(tones: Path, tmp_path: Path) -> None:
+    first, again, other = (Trainer(run_config(seed=seed), tones, tmp_path) for seed in (1, 1, 2))
+    waves = [next(trainer.batches()).samples for trainer in (first, again, other)]
+    assert torch.equal(first.model.lower.head.weight, again.model.lower.head.weight)
+    assert torch.equal(waves[0], waves[1])
+    assert not torch.equal(first.model.lower.head.weight, other.model.lower.head.weight)
+    assert waves[0].shape != waves[2].shape or not torch.equal(waves[0], waves[2])
+
+
+@pytest.mark.slow
+def test_the_loss_falls(tones: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run_config(steps=30, evaluate_every=30, flat_start_steps=10), tones, tmp_path)
+    batches = trainer.batches()
+    losses = [trainer.step(next(batches)) for _ in range(30)]
+    for head in ("intermediate", "final"):
+        first, last = (np.mean([loss[head] for loss in part]) for part in (losses[:4], losses[-4:]))
+        assert last < 0.6 * first
+    assert trainer.progress.step == 30
+
+
+def test_no_development_speaker_is_trained_on(tones: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run_config(steps=1), tones, tmp_path)
+    assert len(trainer.dev) == 6  # whole speakers have six utterances
+    assert len(trainer.examples) == 18
+
+
+def test_batches_are_padded_to_few_shapes() -> None:
+    config = EncoderConfig(vocabulary=5)
+    batch = pad([np.ones(641, np.float32), np.ones(20_480, np.float32)], [(1, 2, 3), ()], config)
+    assert batch.samples.shape == (2, 32 * 640)
+    assert batch.frames.tolist() == [2, 32]
+    assert batch.samples[0, :641].min() == 1
+    assert batch.samples[0, 641:].abs().max() == 0
+    assert batch.targets.tolist() == [[1, 2, 3], [0, 0, 0]]
+    assert batch.lengths.tolist() == [3, 0]
