@@ -35,13 +35,13 @@ def test_the_spike_before_the_border_keeps_the_first_frame() -> None:
     assert extend_spikes(spikes, torch.tensor([[0.0]]), GateConfig()).tolist() == [[0, 0, 0, 0]]
 
 
+@settings(deadline=None)
 @given(
     spikes=st.lists(st.booleans(), min_size=1, max_size=40),
     chunk=st.integers(1, 8),
     left=st.integers(0, 3),
     right=st.integers(0, 3),
 )
-@settings(deadline=None)
 def test_chunk_by_chunk_extension_keeps_neighbours(spikes: list[bool], chunk: int, left: int, right: int) -> None:
     """A frame is kept if a spike lies up to `right` before it, or up to `left` after it inside its own chunk."""
     right = min(right, chunk)  # the carry comes from one chunk
@@ -67,6 +67,7 @@ def kept_frames(draw: st.DrawFn) -> tuple[list[list[int]], int, int]:
     return kept, size, draw(st.integers(1, 5))
 
 
+@settings(deadline=None)
 @given(kept_frames())
 def test_blocks_hold_every_kept_frame_once_and_in_order(case: tuple[list[list[int]], int, int]) -> None:
     kept, size, wait = case
@@ -75,6 +76,7 @@ def test_blocks_hold_every_kept_frame_once_and_in_order(case: tuple[list[list[in
     assert all(1 <= len(block) <= size for block in blocks)
 
 
+@settings(deadline=None)
 @given(kept_frames())
 def test_no_frame_waits_longer_than_agreed(case: tuple[list[list[int]], int, int]) -> None:
     """A block runs no earlier than its newest frame, so that frame bounds from below how long the oldest waited."""
