@@ -127,32 +127,42 @@ def test_threshold_zero_skips_all_but_certain_labels(small_encoder: GatedEncoder
     assert (stream.final.argmax(dim=1) == SMALL.blank_id).all()
 
 
+def kept_per_chunk(stream: Stream, chunk: int) -> list[list[int]]:
+    frames = len(stream.keep)
+    return [
+        [frame for frame in range(start, min(start + chunk, frames)) if stream.keep[frame]]
+        for start in range(0, frames, chunk)
+    ]
+
+
 @pytest.mark.parametrize("ratio", [0.15, 0.3, 0.5])
 def test_blocks_run_as_planned(small_encoder: GatedEncoder, noisy_tones: Tensor, ratio: float) -> None:
     """`plan_blocks`, by which training cuts kept frames into blocks, is what the program does."""
     threshold = threshold_that_spikes(small_encoder, noisy_tones, ratio)
     stream = run_stream(StreamingProgram(small_encoder), noisy_tones, threshold)
-    chunk = SMALL.chunk_frames
-    kept = [
-        [frame for frame in range(start, min(start + chunk, len(stream.keep))) if stream.keep[frame]]
-        for start in range(0, len(stream.keep), chunk)
-    ]
-    wait = SMALL.gate.max_wait_chunks
-    assert stream.blocks == plan_blocks(kept, chunk, wait)
+    chunk, wait = SMALL.chunk_frames, SMALL.gate.max_wait_chunks
+    assert stream.blocks == plan_blocks(kept_per_chunk(stream, chunk), chunk, wait)
     assert len(stream.blocks) > 4
     for step, block in zip(stream.steps, stream.blocks, strict=True):
         assert 0 <= step - block[0] // chunk <= wait
 
 
-def test_rows_of_waiting_frames_do_not_age(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
-    """Few kept frames: blocks are overdue, or released by a chunk that keeps nothing."""
-    config = replace(SMALL, gate=replace(SMALL.gate, spike_left=0, spike_right=0, max_wait_chunks=2))
-    encoder = GatedEncoder(config).eval()
+@pytest.mark.parametrize("wait", [1, 2])
+def test_overdue_blocks_run_half_empty(small_encoder: GatedEncoder, wait: int) -> None:
+    """In steady noise few frames are kept, but some in each chunk, so that blocks run before they are full."""
+    torch.manual_seed(2)
+    noise = 0.1 * torch.randn(96_000)
+    gate = replace(SMALL.gate, spike_left=0, spike_right=0, max_wait_chunks=wait)
+    encoder = GatedEncoder(replace(SMALL, gate=gate)).eval()
     encoder.load_state_dict(small_encoder.state_dict())
-    threshold = threshold_that_spikes(encoder, noisy_tones, 0.12)
-    stream = run_stream(StreamingProgram(encoder), noisy_tones, threshold)
-    whole = run_parallel(encoder, noisy_tones, threshold)
-    assert any(len(block) < 8 for block in stream.blocks[:-1])
+    threshold = threshold_that_spikes(encoder, noise, 0.25)
+    stream = run_stream(StreamingProgram(encoder), noise, threshold)
+    kept = kept_per_chunk(stream, SMALL.chunk_frames)
+    assert stream.blocks == plan_blocks(kept, SMALL.chunk_frames, wait)
+    assert stream.blocks != plan_blocks(kept, SMALL.chunk_frames, wait + 1)  # the bound decided
+    for step, block in zip(stream.steps, stream.blocks, strict=True):
+        assert step - block[0] // SMALL.chunk_frames <= wait
+    whole = run_parallel(encoder, noise, threshold)
     assert torch.allclose(stream.final, whole.final[0, : len(stream.keep)], atol=TOLERANCE)
 
 

@@ -1,0 +1,178 @@
+"""The structure check passes our files and names what is wrong in others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import to_edge
+from torch import Tensor, nn
+
+from edge_asr.errors import EdgeAsrError
+from export.inspect import inspect_pte
+from export.structure import check_structure, is_heavy
+
+Report = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def int8_report(int8_pte: Path) -> Report:
+    return inspect_pte(int8_pte)
+
+
+@pytest.mark.slow
+def test_our_files_pass(int8_report: Report, fp32_pte: Path) -> None:
+    check_structure(int8_report, "int8")
+    check_structure(inspect_pte(fp32_pte), "fp32")
+
+
+@pytest.mark.slow
+def test_a_branch_that_was_not_lowered_first_is_refused(tmp_path: Path) -> None:
+    """The obvious export: it runs, and its branch is all portable kernels."""
+
+    class Step(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.upper = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor, run: Tensor) -> Tensor:
+            return torch.cond(run[0], self.upper, lambda rows: rows.clone(), (x,)) + 1.0
+
+    program = torch.export.export(Step(), (torch.zeros(1, 8), torch.tensor([True])), strict=True)
+    path = tmp_path / "trap.pte"
+    path.write_bytes(to_edge({"step": program}).to_backend(XnnpackPartitioner()).to_executorch().buffer)
+    report = inspect_pte(path)
+    assert len(report["methods"]["step"]["branches"]) == 1
+    with pytest.raises(EdgeAsrError, match=r"aten::(linear|addmm|mm)\S* of step is left to a portable"):
+        check_structure(report, "fp32")
+
+
+def two_branches(report: Report) -> None:
+    report["methods"]["step"]["branches"] *= 2
+
+
+def no_branch(report: Report) -> None:
+    report["methods"]["step"]["branches"] = []
+
+
+def loop(report: Report) -> None:
+    report["methods"]["step"]["loops"] = 1
+
+
+def no_step(report: Report) -> None:
+    report["methods"]["forward"] = report["methods"].pop("step")
+
+
+def kernel_in_branch(report: Report) -> None:
+    report["methods"]["step"]["branches"][0]["taken"]["operators"] = {"aten::mul.out": 1}
+
+
+def empty_branch(report: Report) -> None:
+    report["methods"]["step"]["branches"][0]["taken"]["delegates"] = []
+
+
+def upper_outside_the_branch(report: Report) -> None:
+    """The branch keeps a delegate, but one without linears."""
+    step = report["methods"]["step"]
+    step["branches"][0]["taken"]["delegates"] = [
+        number for number, delegate in enumerate(step["delegates"]) if not delegate["linears"]
+    ]
+
+
+def delegate_when_not_taken(report: Report) -> None:
+    report["methods"]["step"]["branches"][0]["not_taken"]["delegates"] = [0]
+
+
+def other_backend(report: Report) -> None:
+    step = report["methods"]["step"]
+    step["delegates"][step["branches"][0]["taken"]["delegates"][0]]["backend"] = "VulkanBackend"
+
+
+def matmul_in_reset(report: Report) -> None:
+    report["methods"]["reset"]["operators"]["aten::bmm.out"] = 1
+
+
+def float_linear(report: Report) -> None:
+    for delegate in report["methods"]["step"]["delegates"]:
+        for linear in delegate["linears"]:
+            if (linear["inputs"], linear["outputs"]) == (32, 96):  # query, key, value of the lower layer
+                linear["datatype"] = "float32"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("doctor", "reason"),
+    [
+        (two_branches, "2 run-time branches"),
+        (no_branch, "0 run-time branches"),
+        (loop, "1 loops"),
+        (no_step, "no method step"),
+        (kernel_in_branch, r"taken branch calls aten::mul\.out"),
+        (empty_branch, "0 linears in delegates for 2 upper layers"),
+        (upper_outside_the_branch, "0 linears in delegates for 2 upper layers"),
+        (delegate_when_not_taken, "skips the upper stack calls a delegate"),
+        (other_backend, "VulkanBackend"),
+        (matmul_in_reset, r"aten::bmm\.out of reset"),
+        (float_linear, "linear of 96 x 32 has float32 weights, expected qcint8"),
+    ],
+)
+def test_what_is_wrong_is_named(int8_report: Report, doctor: Callable[[Report], None], reason: str) -> None:
+    report = copy.deepcopy(int8_report)
+    doctor(report)
+    with pytest.raises(EdgeAsrError, match=reason):
+        check_structure(report, "int8")
+
+
+@pytest.mark.slow
+def test_the_precision_must_be_the_stated_one(int8_report: Report) -> None:
+    with pytest.raises(EdgeAsrError, match="metadata says int8, expected fp32"):
+        check_structure(int8_report, "fp32")
+    unstated = int8_report | {"metadata": None}
+    with pytest.raises(EdgeAsrError, match="qcint8 weights, expected float32"):
+        check_structure(unstated, "fp32")
+    with pytest.raises(EdgeAsrError, match="no linear has int4 weights"):
+        check_structure(unstated, "int4")
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "aten::mm.out",
+        "aten::bmm.out",
+        "aten::addmm.out",
+        "aten::baddbmm.out",
+        "aten::linear.out",
+        "aten::matmul.out",
+        "aten::mv.out",
+        "aten::convolution.out",
+        "aten::conv2d.out",
+        "aten::_conv_depthwise2d.out",
+        "aten::scaled_dot_product_attention",
+        "torchao::linear_8da4w",
+        "cadence::quantized_linear.out",
+        "cadence::quantized_conv2d_nchw.out",
+    ],
+)
+def test_heavy_operators(operator: str) -> None:
+    assert is_heavy(operator)
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "aten::cumsum.out",
+        "aten::_fft_r2c.out",
+        "aten::comma.out",
+        "aten::upsample_bilinear2d.vec_out",
+        "aten::_convert_indices_from_csr_to_coo.out",
+        "dim_order_ops::_to_dim_order_copy.out",
+        "aten::mul.out",
+    ],
+)
+def test_light_operators(operator: str) -> None:
+    assert not is_heavy(operator)
