@@ -59,11 +59,12 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_pte(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny checkpoint as an int8 `.pte`."""
+    """The tiny checkpoint as an fp32 `.pte`: what random weights hear hangs on the last bit, and int8 may hear another
+    thing, which the exporter refuses."""
     from export.build import build
 
     path = tmp_path_factory.mktemp("model") / "tiny.pte"
-    build(tiny_checkpoint, path)
+    build(tiny_checkpoint, path, precision="fp32")
     return path
 
 
@@ -72,7 +73,7 @@ def shipped_pte() -> Path:
     """The shipped checkpoint as an int8 `.pte`, from the user's cache; exporting it takes a minute or two."""
     from edge_asr import shipped
 
-    if not shipped.CHECKPOINT.is_file():
+    if not shipped.CHECKPOINT.is_file() and not os.environ.get("CI"):
         pytest.skip("no shipped checkpoint in this tree")
     return shipped.shipped_pte(tell=print)
 
