@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import hashlib
 import importlib.metadata
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,7 +62,8 @@ def build(
         raise EdgeAsrError(f"precision '{precision}' is none of {', '.join(PRECISIONS)}")
     loaded = with_chunk(load_checkpoint(checkpoint), chunk_ms)
     metadata = describe(loaded, checkpoint, precision)
-    partial = output.with_name(output.name + ".partial")
+    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f"{output.name}.", suffix=".partial") as reserved:
+        partial = Path(reserved.name)  # of this export alone: another to the same name may be under way
     try:
         encoder = copy.deepcopy(loaded.model).requires_grad_(False)
         quantize(encoder, precision)

@@ -20,7 +20,10 @@ def quantize(module: nn.Module, precision: str) -> None:
     if precision == "fp32":
         return
     int8 = Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int8, weight_granularity=PerAxis(0))
-    int4 = Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4, weight_granularity=PerGroup(INT4_GROUP))
+    int4 = Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int4,  # type: ignore[attr-defined]
+        weight_granularity=PerGroup(INT4_GROUP),
+    )
 
     def fits_int4(layer: nn.Module, _: str) -> bool:
         return isinstance(layer, nn.Linear) and layer.in_features % INT4_GROUP == 0

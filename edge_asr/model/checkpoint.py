@@ -59,11 +59,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         config = EncoderConfig.from_dict(json.loads(header["config"]))
         model = GatedEncoder(config)
         model.load_state_dict(weights)
+        tokens = Tokens(pieces=tuple(json.loads(header["pieces"])), blank_id=config.blank_id)
+        if len(tokens.pieces) != config.vocabulary:
+            raise ValueError(f"{len(tokens.pieces)} pieces for a vocabulary of {config.vocabulary}")
+        return Checkpoint(
+            model=model.eval(),
+            tokens=tokens,
+            default_threshold=float(header["default_threshold"]),
+            training=json.loads(header["training"]),
+        )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise EdgeAsrError(f"{path}: the checkpoint contradicts itself ({str(error).splitlines()[0]})") from None
-    return Checkpoint(
-        model=model.eval(),
-        tokens=Tokens(pieces=tuple(json.loads(header["pieces"])), blank_id=config.blank_id),
-        default_threshold=float(header["default_threshold"]),
-        training=json.loads(header["training"]),
-    )

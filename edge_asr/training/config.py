@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 
 T = TypeVar("T")
@@ -82,9 +83,12 @@ def read_config(path: Path) -> RunConfig:
     unknown = set(values) - {"model", "training", "augmentation"}
     if unknown:
         raise EdgeAsrError(f"{path}: unknown section [{sorted(unknown)[0]}]")
+    training = parse_section(TrainingConfig, values.get("training", {}), path)
+    if NEVER_SKIP not in training.dev_thresholds or min(training.dev_thresholds) >= NEVER_SKIP:
+        raise EdgeAsrError(f"{path}: dev_thresholds must hold {NEVER_SKIP} and a lower one: the gate off and on")
     return RunConfig(
         model=values.get("model", {}),
-        training=parse_section(TrainingConfig, values.get("training", {}), path),
+        training=training,
         augmentation=parse_section(AugmentationConfig, values.get("augmentation", {}), path),
     )
 

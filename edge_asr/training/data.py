@@ -12,6 +12,7 @@ import sentencepiece
 import soxr
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance
 from edge_asr.tokens import BLANK, Tokens
 
@@ -37,19 +38,25 @@ def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utteranc
 
 
 def learn_pieces(texts: Sequence[str], pieces: int, model_prefix: Path) -> sentencepiece.SentencePieceProcessor:
-    """Learn a unigram vocabulary and write `model_prefix.model`. Id 0, sentencepiece's unknown, is CTC's blank."""
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts),
-        model_prefix=str(model_prefix),
-        vocab_size=pieces,
-        model_type="unigram",
-        character_coverage=1.0,
-        unk_id=0,
-        bos_id=-1,
-        eos_id=-1,
-        num_threads=1,
-        minloglevel=2,
-    )
+    """Learn a unigram vocabulary and write `model_prefix.model`. Id 0, sentencepiece's unknown, is CTC's blank.
+
+    Raises EdgeAsrError where the text is too poor for so many pieces.
+    """
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_prefix=str(model_prefix),
+            vocab_size=pieces,
+            model_type="unigram",
+            character_coverage=1.0,
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise EdgeAsrError(f"sentencepiece cannot learn {pieces} pieces from the training text ({error})") from None
     return sentencepiece.SentencePieceProcessor(model_file=f"{model_prefix}.model")
 
 

@@ -7,10 +7,14 @@ import hashlib
 import json
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import jiwer
@@ -22,6 +26,7 @@ from torch import Tensor, distributed
 from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.ctc import collapse
+from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
@@ -71,7 +76,10 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         self.load_data(data)
         torch.manual_seed(config.training.seed)
-        encoder = EncoderConfig.from_dict({"vocabulary": len(self.tokens.pieces), **config.model})
+        try:
+            encoder = EncoderConfig.from_dict({"vocabulary": len(self.tokens.pieces), **config.model})
+        except (TypeError, ValueError) as error:
+            raise EdgeAsrError(f"the configuration's [model] does not make a model: {error}") from None
         self.model = GatedEncoder(encoder).to(self.device)
         self.average = GatedEncoder(encoder).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
@@ -122,7 +130,8 @@ class Trainer:
         self.dev = load_examples(held, processor, (1.0,))
 
     def train(self) -> None:
-        """Run until `steps`, evaluating and saving on the way. Ctrl-C saves first."""
+        """Run until `steps`, evaluating and saving on the way. Ctrl-C ends the step that is under way, saves, and
+        raises KeyboardInterrupt."""
         training = self.config.training
         self.log(
             f"{len(self.examples)} training utterances, {len(self.dev)} development utterances, "
@@ -131,18 +140,18 @@ class Trainer:
         )
         started_s, first = time.monotonic(), self.progress.step
         batches = self.batches()
-        try:
+        with deferred_interrupt() as interrupted:
             while self.progress.step < training.steps:
                 losses = self.step(next(batches))
                 if self.progress.step % REPORT_EVERY == 0:
                     rate = (self.progress.step - first) / (time.monotonic() - started_s)
                     self.report(losses, rate)
+                if interrupted():
+                    self.save_state()
+                    self.log(f"interrupted at step {self.progress.step}; the same command resumes")
+                    raise KeyboardInterrupt
                 if self.progress.step % training.evaluate_every == 0 or self.progress.step == training.steps:
                     self.evaluate_and_save()
-        except KeyboardInterrupt:
-            self.save_state()
-            self.log(f"interrupted at step {self.progress.step}; the same command resumes")
-            raise
         self.finish()
 
     def batches(self) -> Iterator[Batch]:
@@ -389,3 +398,23 @@ def pad(waves: Sequence[np.ndarray], ids: Sequence[Sequence[int]], config: Encod
         samples[row, : len(wave)] = torch.from_numpy(wave)
         targets[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
     return Batch(samples, torch.tensor(frames), targets, torch.tensor([len(i) for i in ids]))
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Inside, Ctrl-C does nothing but make the yielded function answer True; a second Ctrl-C works as ever."""
+    pressed = False
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread can have handlers, and only it is interrupted
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
