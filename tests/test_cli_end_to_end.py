@@ -163,7 +163,7 @@ def test_ctrl_c_in_training_keeps_what_was_learnt(tmp_path: Path, data_folder: P
         "upper = {layers = 1, width = 16, heads = 2, kernel = 7}\n"
         '[training]\nmanifests = ["an4/train.jsonl"]\nsteps = 100000\nbatch_s = 8.0\nevaluate_every = 100000\n'
     )
-    line = [*EDGE_ASR, "train", "--config", config, "--data", data_folder, "--run", run_folder, "--threads", "1"]
+    line = [*EDGE_ASR, "train", "--config", config, "--data", data_folder, "--run-dir", run_folder, "--threads", "1"]
     steps = [interrupt_at_first_report(line), interrupt_at_first_report(line)]
     assert (run_folder / "state.pt").is_file()
     assert steps[0] >= 50

@@ -40,7 +40,8 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     help="Folder that the configuration's manifests lie in.",
 )
 @click.option(
-    "--run",
+    "--run-dir",  # not --run: torchrun takes that for an abbreviation of its own --run-path
+    "run",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     required=True,
@@ -74,14 +75,14 @@ def command(
     On a CPU, two processes of one thread each train faster than one process of two threads:
 
     \b
-      torchrun --nproc-per-node 2 -m edge_asr train --run runs/an4
+      torchrun --nproc-per-node 2 -m edge_asr train --run-dir runs/an4
 
     (The batch of `batch_s` seconds is that of one process.)
 
     \b
     Examples:
-      edge-asr train --data ../shared/data --run runs/an4
-      edge-asr train --config mine.toml --run runs/mine
+      edge-asr train --data ../shared/data --run-dir runs/an4
+      edge-asr train --config mine.toml --run-dir runs/mine
       edge-asr export runs/an4/model.safetensors -o model.pte
     """
     settings = read_config(config)

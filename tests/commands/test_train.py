@@ -47,7 +47,7 @@ def write_config(tmp_path: Path, steps: int = 2, more: str = "") -> Path:
 
 def test_the_same_command_starts_resumes_and_starts_afresh(run: Run, corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    line = ("train", "--data", corpus, "--run", folder, "--threads", 1, "--json", "--config")
+    line = ("train", "--data", corpus, "--run-dir", folder, "--threads", 1, "--json", "--config")
     first = run(*line, write_config(tmp_path, steps=2))
     assert first.code == 0, first
     assert first.json["steps"] == 2
@@ -65,22 +65,22 @@ def test_the_same_command_starts_resumes_and_starts_afresh(run: Run, corpus: Pat
 @pytest.mark.parametrize("more", ["[surprise]\n", "stepps = 3\n", "steps = \n"])
 def test_a_broken_configuration_is_named(run: Run, corpus: Path, tmp_path: Path, more: str) -> None:
     config = write_config(tmp_path, more=more)
-    run("train", "--config", config, "--data", corpus, "--run", tmp_path / "run").assert_fails("config.toml")
+    run("train", "--config", config, "--data", corpus, "--run-dir", tmp_path / "run").assert_fails("config.toml")
 
 
 def test_a_missing_configuration(run: Run, corpus: Path, tmp_path: Path) -> None:
     config = tmp_path / "none.toml"
-    run("train", "--config", config, "--data", corpus, "--run", tmp_path / "run").assert_fails("none.toml")
+    run("train", "--config", config, "--data", corpus, "--run-dir", tmp_path / "run").assert_fails("none.toml")
 
 
 def test_a_missing_data_folder(run: Run, tmp_path: Path) -> None:
-    run("train", "--data", tmp_path / "none", "--run", tmp_path / "run").assert_fails("none", "--data")
+    run("train", "--data", tmp_path / "none", "--run-dir", tmp_path / "run").assert_fails("none", "--data")
 
 
 def test_a_data_folder_without_the_manifest(run: Run, tmp_path: Path) -> None:
-    run("train", "--data", tmp_path, "--run", tmp_path / "run").assert_fails("train.jsonl", "no such manifest")
+    run("train", "--data", tmp_path, "--run-dir", tmp_path / "run").assert_fails("train.jsonl", "no such manifest")
 
 
 def test_no_data_folder_named_is_wrong_usage(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGE_ASR_DATA", raising=False)
-    run("train", "--run", tmp_path / "run").assert_fails("--data", code=2)
+    run("train", "--run-dir", tmp_path / "run").assert_fails("--data", code=2)
