@@ -83,3 +83,12 @@ def test_the_training_command_trains_on_two_processes(tmp_path: Path, data_folde
     from edge_asr.model.checkpoint import load_checkpoint
 
     assert load_checkpoint(tmp_path / "runs" / "an4" / "model.safetensors").training["step"] == "20"
+
+
+def test_the_picture_uses_the_codes_own_names() -> None:
+    (picture,) = re.findall(r"^```text\n(.*?)^```", README, re.M | re.S)
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "export").glob("*.py"))
+    sources += "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "edge_asr" / "model").glob("*.py"))
+    names = re.findall(r"\b(?:[A-Z][a-z]+[A-Z]\w+|Subsampling|\w+_\w+|torch\.cond)\b", picture)
+    assert {"FrontEnd", "LowerStack", "UpperBlock", "torch.cond", "find_spikes", "waiting_rows"} <= set(names)
+    assert [name for name in names if name not in sources] == []

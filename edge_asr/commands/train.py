@@ -47,12 +47,6 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     required=True,
     help="Folder of this run: tokens, state, log, checkpoints.",
 )
-@click.option(
-    "--initial",
-    type=click.Path(path_type=Path),
-    metavar="CHECKPOINT",
-    help="Start from these weights: a second stage. A run that resumes does not need it.",
-)
 @click.option("--fresh", is_flag=True, help="Start over. A run that is in the folder is moved aside, not deleted.")
 @click.option(
     "--threads",
@@ -60,9 +54,7 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     help="Threads that compute, in each process. Default: 1 under torchrun, else as many as there are cores.",
 )
 @json_option
-def command(
-    config: Path, data: Path, run: Path, initial: Path | None, fresh: bool, threads: int | None, as_json: bool
-) -> None:
+def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | None, as_json: bool) -> None:
     """Train a gated encoder.
 
     The same command starts a run and resumes it: after a crash or Ctrl-C it goes on where it was. A development set
@@ -102,7 +94,7 @@ def command(
         torch.set_num_threads(threads)
     started_s = time.monotonic()
     with contextlib.redirect_stdout(screen()) if as_json else contextlib.nullcontext():
-        trainer = Trainer(settings, data, run, resume=not fresh, initial=initial)
+        trainer = Trainer(settings, data, run, resume=not fresh)
         trainer.train()
     if as_json and first:
         print_json(

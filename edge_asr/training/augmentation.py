@@ -1,16 +1,13 @@
-"""What happens to a training utterance: speed, gain, noise, room around it, colour, SpecAugment, non-speech."""
+"""What happens to a training utterance: speed, gain, noise, room around it, SpecAugment, non-speech."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.training.config import AugmentationConfig
 from edge_asr.training.data import Example
-
-COLOUR_ORDERS = 3  # cosines over frequency that make up a microphone's colour
 
 
 def coloured_noise(samples: int, slope: float, rng: np.random.Generator) -> np.ndarray:
@@ -45,14 +42,6 @@ def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Gener
     return wave.clip(-1, 1).astype(np.float32), True
 
 
-def colour_mel(mel: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
-    """Another microphone and room, in place on [N, T, mels]: a smooth random curve over frequency is added."""
-    bands = np.linspace(0, np.pi, mel.shape[2])
-    waves = np.stack([np.cos(order * bands) for order in range(1, COLOUR_ORDERS + 1)])
-    curves = rng.uniform(-config.colour, config.colour, (mel.shape[0], COLOUR_ORDERS)) @ waves
-    return mel.add_(torch.from_numpy(curves.astype(np.float32)).to(mel.device)[:, None, :])
-
-
 def mask_mel(mel: Tensor, frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
     """SpecAugment in place on [N, T, mels]; `frames` are the mel frames of each utterance. Masks hold 0, the mean."""
     for row, count in zip(mel, frames.tolist(), strict=True):
@@ -61,7 +50,7 @@ def mask_mel(mel: Tensor, frames: Tensor, config: AugmentationConfig, rng: np.ra
             start = int(rng.integers(0, mel.shape[2] - width + 1))
             row[:, start : start + width] = 0.0
         for _ in range(config.time_masks):
-            width = int(rng.integers(0, min(config.time_width, int(count * config.time_share)) + 1))
+            width = int(rng.integers(0, min(config.time_width, count // 8) + 1))
             start = int(rng.integers(0, max(count - width, 0) + 1))
             row[start : start + width] = 0.0
     return mel

@@ -28,8 +28,6 @@ class AugmentationConfig:
     frequency_width: int = 20  # widest mask in mel bands
     time_masks: int = 2
     time_width: int = 24  # widest mask in mel frames of 10 ms
-    time_share: float = 0.125  # and as a share of the utterance
-    colour: float = 0.0  # largest amplitude of a random curve over frequency, in units of normalized log-mel
     nonspeech_ratio: float = 0.03  # of utterances replaced by noise or silence with empty text
 
 

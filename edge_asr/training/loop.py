@@ -34,7 +34,7 @@ from edge_asr.model.encoder import EncoderOutput, GatedEncoder
 from edge_asr.model.losses import ctc_per_token, distillation, flat_start
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
-from edge_asr.training.augmentation import colour_mel, draw_wave, mask_mel
+from edge_asr.training.augmentation import draw_wave, mask_mel
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import Example, hold_out, learn_pieces, load_examples, make_batches, tokens_of
 
@@ -65,10 +65,7 @@ class Progress:
 class Trainer:
     """One run in one folder. `train()` starts or resumes it, and ends by writing `model.safetensors` there."""
 
-    def __init__(
-        self, config: RunConfig, data: Path, folder: Path, resume: bool = True, initial: Path | None = None
-    ) -> None:
-        """`initial`: a checkpoint whose weights the run starts from, where it does not resume."""
+    def __init__(self, config: RunConfig, data: Path, folder: Path, resume: bool = True) -> None:
         self.config = config
         self.folder = folder
         self.rank = int(os.environ.get("RANK", "0"))
@@ -84,8 +81,6 @@ class Trainer:
         except (TypeError, ValueError) as error:
             raise EdgeAsrError(f"the configuration's [model] does not make a model: {error}") from None
         self.model = GatedEncoder(encoder).to(self.device)
-        if initial is not None:
-            self.start_from(load_checkpoint(initial), initial)
         self.average = GatedEncoder(encoder).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
         matrices = [p for p in self.model.parameters() if p.dim() > 1]
@@ -133,15 +128,6 @@ class Trainer:
         self.tokens: Tokens = tokens_of(processor)
         self.examples = load_examples(train, processor, self.config.augmentation.speeds)
         self.dev = load_examples(held, processor, (1.0,))
-
-    def start_from(self, checkpoint: Checkpoint, path: Path) -> None:
-        """Take over weights. Raises EdgeAsrError where they are for other pieces or another model."""
-        if checkpoint.tokens != self.tokens:
-            raise EdgeAsrError(f"{path}: its pieces are not those of this run's training text: use the same manifests")
-        try:
-            self.model.load_state_dict(checkpoint.model.state_dict())
-        except RuntimeError:
-            raise EdgeAsrError(f"{path}: its dimensions are not those of this configuration's [model]") from None
 
     def train(self) -> None:
         """Run until `steps`, evaluating and saving on the way. Ctrl-C ends the step that is under way, saves, and
@@ -203,8 +189,6 @@ class Trainer:
         self.model.train()
         with torch.no_grad():
             mel = self.model.features(batch.samples.to(self.device))
-            if self.config.augmentation.colour > 0:
-                mel = colour_mel(mel, self.config.augmentation, rng)
             if progress.step >= training.spec_augment_from_step:
                 mel = mask_mel(mel, batch.frames * EncoderConfig.SUBSAMPLING, self.config.augmentation, rng)
         with torch.autocast(self.device.type, torch.bfloat16):
