@@ -3,4 +3,4 @@
 from pathlib import Path
 
 RECORDING = Path(__file__).parent / "recording.flac"
-TEXT = "ENTER FOUR TWO SEVEN"  # what is said in it
+TEXT = "ENTER FIVE TWO SIX"  # what is said in it
