@@ -1,7 +1,9 @@
 """Lower, then compose: the way to a delegate inside a branch.
 
 `torch.cond` lifts the weights of a branch to operands, and XNNPACK cannot pack operands. So the upper stack is
-exported and lowered alone, and the outer program calls the lowered module in its branch.
+exported and lowered alone, and the outer program calls the lowered module in its branch. The lower stack goes the same
+way for speed: left to the partitioner, new state is cut from its activations in another delegate, and whole
+activations travel between the two.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from executorch.exir import (
     to_edge_transform_and_lower,
 )
 from executorch.exir.passes import MemoryPlanningPass
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from edge_asr.contract import METADATA, RESET, STEP, Metadata
 from edge_asr.model.encoder import GatedEncoder
-from export.program import Reset, StreamingProgram, UpperBlock, initial_caches
+from export.program import LowerBlock, Reset, StreamingProgram, UpperBlock, initial_caches
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
@@ -34,6 +36,29 @@ COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
 def lower(programs: dict[str, ExportedProgram], constants: dict[str, Tensor] | None = None) -> EdgeProgramManager:
     return to_edge_transform_and_lower(
         programs, partitioner=[XnnpackPartitioner()], compile_config=COMPILE_CONFIG, constant_methods=constants
+    )
+
+
+def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
+    """One block as a module that is a delegate call: new state is cut to size inside the delegate."""
+    exported = torch.export.export(block, example, strict=True)
+    return lower({"forward": exported}).exported_program().module()
+
+
+def lower_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
+    """Inputs of `LowerBlock` in their shapes."""
+    config = encoder.config
+    frames, left, mels = config.chunk_frames, config.left_context_frames, config.front_end.mels
+    angles = torch.ones(1, frames, 1, config.lower.head_width // 2)
+    return (
+        torch.zeros(1, frames * config.SUBSAMPLING, mels),
+        torch.zeros(1, 1, mels),
+        torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
+        torch.ones(1, frames, 1),
+        angles,
+        angles.clone(),
+        torch.zeros(1, 1, 1, left + frames),
+        *initial_caches(config.lower, left),
     )
 
 
@@ -67,11 +92,12 @@ def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
 def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[[str], None]) -> bytes:
     """A (quantized) encoder in eval mode -> the bytes of a `.pte`. Takes a minute or more."""
     with quiet(), torch.no_grad():
+        progress("lowering the lower stack")
+        lowered_lower = lower_alone(LowerBlock(encoder), lower_example(encoder))
         progress("lowering the upper stack")
-        block = torch.export.export(UpperBlock(encoder.upper), upper_example(encoder), strict=True)
-        lowered_upper = lower({"forward": block}).exported_program().module()
-        progress("exporting the program around it")
-        program = StreamingProgram(encoder, lowered_upper)
+        lowered_upper = lower_alone(UpperBlock(encoder.upper), upper_example(encoder))
+        progress("exporting the program around them")
+        program = StreamingProgram(encoder, lowered_lower, lowered_upper)
         step = torch.export.export(program, step_example(encoder), strict=True)
         reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
         progress("lowering the program")

@@ -37,6 +37,33 @@ def log_probabilities(logits: Tensor) -> Tensor:
     return torch.log(torch.softmax(logits, dim=-1).clamp(min=SMALLEST_PROBABILITY))
 
 
+class LowerBlock(nn.Module):
+    """What runs on every chunk after the log-mel: subsampling, lower stack, intermediate head."""
+
+    def __init__(self, encoder: GatedEncoder) -> None:
+        super().__init__()
+        self.subsampling = encoder.subsampling
+        self.lower = encoder.lower
+
+    def forward(
+        self,
+        mel: Tensor,
+        mel_tail: Tensor,
+        first_tail: Tensor,
+        valid: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        bias: Tensor,
+        *caches: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """mel [1, 4 F, mels] -> log probs [1, F, V], hand-over [1, F, lower width], the two tails, caches."""
+        x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
+        layers = pair_caches(caches)
+        lefts: list[LeftContext] = list(layers)
+        logits, handed = self.lower(x, valid, cos, sin, bias, lefts)
+        return (log_probabilities(logits), handed, mel_tail, first_tail, *flatten_caches(layers))
+
+
 class UpperBlock(nn.Module):
     """What the taken branch runs: the upper stack on one block, state in and out as plain tensors."""
 
@@ -69,16 +96,15 @@ class StreamingProgram(nn.Module):
     waiting_count: Tensor  # int64 [1], how many there are
     upper_valid: Tensor  # [1, left, 1], which rows of the upper caches are real
 
-    def __init__(self, encoder: GatedEncoder, upper: nn.Module | None = None) -> None:
-        """`upper` stands in for `UpperBlock(encoder.upper)`: its lowered form, when exporting."""
+    def __init__(self, encoder: GatedEncoder, lower: nn.Module | None = None, upper: nn.Module | None = None) -> None:
+        """`lower` and `upper` stand in for `LowerBlock` and `UpperBlock`: their lowered forms, when exporting."""
         super().__init__()
         config = encoder.config
         self.config: EncoderConfig = config
         self.front_end = encoder.front_end
-        self.subsampling = encoder.subsampling
-        self.lower = encoder.lower
         self.lower_rotary = encoder.lower_rotary
         self.upper_rotary = encoder.upper_rotary
+        self.lower = LowerBlock(encoder) if lower is None else lower
         self.upper = UpperBlock(encoder.upper) if upper is None else upper
         left, frames = config.left_context_frames, config.chunk_frames
         state = {
@@ -112,31 +138,29 @@ class StreamingProgram(nn.Module):
         """The contract's `step`."""
         index = self.next_frame + torch.arange(self.config.chunk_frames)
         valid = (torch.arange(self.config.chunk_frames) < frames).to(torch.float32)
-        logits, handed = self.run_lower(pcm, index, valid)
-        partial = log_probabilities(logits)
+        partial, handed = self.run_lower(pcm, index, valid)
         keep = self.decide(partial, valid, threshold)
         final, block_index, waiting = self.run_upper(handed, keep, index, flush)
         self.set_state("next_frame", self.next_frame + frames)
         return partial[0], keep, final, block_index, waiting
 
     def run_lower(self, pcm: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """-> intermediate logits [1, F, V] and hand-over [1, F, width]."""
+        """-> log probabilities of the intermediate head [1, F, V] and hand-over [1, F, width]."""
         samples = torch.cat([self.samples_tail, pcm], dim=1)
         mel = self.front_end(samples)
-        x, mel_tail, first_tail = self.subsampling(mel, self.mel_tail, self.first_tail)
         rows = valid.reshape(1, -1, 1)
         extended = torch.cat([self.lower_valid, rows], dim=1)
         cos, sin = self.lower_rotary(index.unsqueeze(0))
-        layers = pair_caches(self.caches("lower"))
-        lefts: list[LeftContext] = list(layers)
-        logits, handed = self.lower(x, rows, cos, sin, key_bias(extended), lefts)
+        partial, handed, mel_tail, first_tail, *caches = self.lower(
+            mel, self.mel_tail, self.first_tail, rows, cos, sin, key_bias(extended), *self.caches("lower")
+        )
         self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
         self.set_state("mel_tail", mel_tail)
         self.set_state("first_tail", first_tail)
         self.set_state("lower_valid", extended[:, rows.shape[1] :])
-        for i, cache in enumerate(flatten_caches(layers)):
+        for i, cache in enumerate(caches):
             self.set_state(f"lower_cache_{i}", cache)
-        return logits, handed
+        return partial, handed
 
     def decide(self, partial: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
         """Which frames go up: float32 [F], 1.0 or 0.0."""

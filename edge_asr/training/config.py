@@ -57,7 +57,16 @@ class TrainingConfig:
     chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch
     average_decay: float = 0.999  # exponential moving average of the weights; the average is what is saved
     evaluate_every: int = 500  # steps between evaluations on the development set, each of which also saves
-    dev_thresholds: tuple[float, ...] = (1.0, 0.99, 0.95, 0.9, 0.8)  # 1.0 skips nothing and must be there
+    dev_thresholds: tuple[float, ...] = (
+        1.0,
+        0.99,
+        0.95,
+        0.9,
+        0.8,
+        0.7,
+        0.6,
+        0.5,
+    )  # 1.0 skips nothing and must be there
     threshold_cost: float = (
         0.2  # points of development WER that the default threshold may cost against skipping nothing
     )
