@@ -35,7 +35,7 @@ def flat_start(output: EncoderOutput, mel: Tensor, targets: Tensor, lengths: Ten
     labels = uniform_alignment(mel, output.frames, targets, lengths, blank_id)
     return sum(
         (functional.nll_loss(head.flatten(0, 1), labels.flatten(), ignore_index=-1) for head in heads(output)),
-        start=torch.zeros(()),
+        start=torch.zeros((), device=mel.device),
     )
 
 
@@ -44,8 +44,12 @@ def heads(output: EncoderOutput) -> tuple[Tensor, Tensor]:
 
 
 def uniform_alignment(mel: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor, blank_id: int) -> Tensor:
-    """int64 [N, T]: each token on the middle half of its share of the region, blank elsewhere, -1 past the end."""
-    energy = mel.mean(dim=2).unflatten(1, (-1, EncoderConfig.SUBSAMPLING)).mean(dim=2)
+    """int64 [N, T]: each token on the middle half of its share of the region, blank elsewhere, -1 past the end.
+
+    Where no frame is louder than another, the region is the whole utterance. Computed on the CPU, row by row.
+    """
+    energy = mel.mean(dim=2).unflatten(1, (-1, EncoderConfig.SUBSAMPLING)).mean(dim=2).cpu()
+    targets = targets.cpu()
     labels = torch.full(energy.shape, -1, dtype=torch.int64)
     for row, (count, tokens) in enumerate(zip(frames.tolist(), lengths.tolist(), strict=True)):
         labels[row, :count] = blank_id
@@ -53,8 +57,8 @@ def uniform_alignment(mel: Tensor, frames: Tensor, targets: Tensor, lengths: Ten
             continue
         levels = energy[row, :count]
         loud = (levels > levels.min() + 0.4 * (levels.max() - levels.min())).nonzero().flatten()
-        start, end = int(loud[0]), int(loud[-1]) + 1
+        start, end = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, count)
         share = (torch.arange(start, end) - start + 0.5) * tokens / (end - start)
         middle = (share.frac() - 0.5).abs() <= 0.25
         labels[row, start:end] = torch.where(middle, targets[row, share.long()], blank_id)
-    return labels
+    return labels.to(mel.device)

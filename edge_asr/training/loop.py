@@ -70,9 +70,12 @@ class Trainer:
         self.folder = folder
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        gpu = int(os.environ.get("LOCAL_RANK", "0"))
+        self.device = torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
         if self.world > 1 and not distributed.is_initialized():
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        self.device = torch.device("cuda", self.rank) if torch.cuda.is_available() else torch.device("cpu")
         folder.mkdir(parents=True, exist_ok=True)
         self.load_data(data)
         torch.manual_seed(config.training.seed)

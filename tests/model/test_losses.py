@@ -60,7 +60,7 @@ def test_an_encoder_puts_blank_on_skipped_frames(small_encoder: GatedEncoder, no
 def test_an_empty_target_wants_blank_everywhere() -> None:
     log_probs = torch.log_softmax(torch.randn(1, 6, 4), dim=2).requires_grad_()
     loss = ctc_per_token(log_probs, torch.tensor([6]), torch.zeros(1, 1, dtype=torch.int64), torch.tensor([0]), BLANK)
-    assert loss.item() == pytest.approx(-float(log_probs[0, :, BLANK].sum()), abs=1e-4)
+    assert loss.item() == pytest.approx(-log_probs[0, :, BLANK].sum().item(), abs=1e-4)
     loss.backward()
     assert log_probs.grad is not None
     assert log_probs.grad.isfinite().all()
@@ -113,3 +113,9 @@ def test_the_flat_start_loss_is_the_cross_entropy_of_both_heads() -> None:
     labels = [0, 0, 0, 0, 0, 5, 5, 0, 0, 7, 7, 0, 0, 0]
     expected = -heads[:, 0, range(14), labels].mean(dim=1).sum()
     assert flat_start(out, mel, targets, lengths, BLANK).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_flat_start_takes_an_utterance_of_one_loudness_whole() -> None:
+    mel = torch.zeros(1, 4 * 8, 3)
+    labels = uniform_alignment(mel, torch.tensor([8]), torch.tensor([[5, 6]]), torch.tensor([2]), blank_id=0)
+    assert labels.tolist() == [[0, 5, 5, 0, 0, 6, 6, 0]]
