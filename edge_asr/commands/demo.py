@@ -166,6 +166,6 @@ def facts(
         "precision": recognizer.metadata.precision,
         "recording": bundled,
         "an4": an4,
-        "gate": {**dataclasses.asdict(comparison), "saved": comparison.saved, "threads": 1},
+        "gate": {**comparison.to_dict(), "threads": 1},
         "memory_bytes": dataclasses.asdict(use),
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +29,18 @@ class GateComparison:
     ratio_high: float  # highest of the passes
     gated_passes_s: tuple[float, ...]
     ungated_passes_s: tuple[float, ...]
+    gated_texts: tuple[str, ...]  # one a recording
+    ungated_texts: tuple[str, ...]
 
     @property
     def saved(self) -> float:
         """Share of the compute that the gate saves."""
         return 1.0 - self.ratio
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the texts, for JSON."""
+        facts = dataclasses.asdict(self) | {"saved": self.saved}
+        return {name: value for name, value in facts.items() if not name.endswith("_texts")}
 
 
 def compare_gate(
@@ -49,6 +58,7 @@ def compare_gate(
     for value in (threshold, NEVER_SKIP):
         recognizer.transcribe(recordings[0], value)
     seconds: dict[bool, list[float]] = {True: [], False: []}  # by gated
+    texts: dict[bool, list[str]] = {True: [], False: []}
     kept = frames = 0
     audio_s = 0.0
     for number in range(repeat):
@@ -56,8 +66,11 @@ def compare_gate(
         audio_s = 0.0
         for recording in recordings:
             for gated in (True, False) if number % 2 == 0 else (False, True):
-                counters = recognizer.transcribe(recording, threshold if gated else NEVER_SKIP).counters
+                result = recognizer.transcribe(recording, threshold if gated else NEVER_SKIP)
+                counters = result.counters
                 totals[gated] += counters.compute_s
+                if number == 0:
+                    texts[gated].append(result.text)
                 if gated:
                     kept, frames = kept + counters.kept_frames, frames + counters.frames
                     audio_s += counters.audio_s
@@ -77,4 +90,6 @@ def compare_gate(
         ratio_high=max(ratios),
         gated_passes_s=tuple(seconds[True]),
         ungated_passes_s=tuple(seconds[False]),
+        gated_texts=tuple(texts[True]),
+        ungated_texts=tuple(texts[False]),
     )

@@ -60,3 +60,5 @@ def test_the_benchmark_prints_json(
     assert (answer["repeat"], answer["utterances"], answer["threads"]) == (3, 2, 1)
     assert answer["threshold"] == BeepBackend.metadata.default_threshold
     assert answer["ratio"] > 0
+    assert answer["wer_change_ci95"][0] <= answer["wer_change"] <= answer["wer_change_ci95"][1]
+    assert not any(name.endswith("_texts") for name in answer)
