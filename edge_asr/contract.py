@@ -16,7 +16,7 @@ A file holds two methods that share state, and one constant method:
 | `partial` | float32 [chunk_frames, vocabulary] | log probabilities of the intermediate head for the chunk's frames |
 | `keep` | float32 [chunk_frames] | 1 where the frame was handed to the upper stack, 0 where it is blank for good |
 | `final` | float32 [chunk_frames, vocabulary] | log probabilities of the final head for the frames in `index` |
-| `index` | int64 [chunk_frames] | frame of the stream that each row of `final` belongs to; -1: an empty row, all at the end |
+| `index` | int64 [chunk_frames] | frame of the stream that each row of `final` belongs to; -1 in empty rows, the last |
 | `waiting` | int64 [1] | kept frames that still wait for the upper stack |
 
 Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]`
