@@ -19,6 +19,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr.shipped import file_sha256
 from edge_asr.source_identity import git_commit
 from export.eager import EagerBackend
 from export.inspect import inspect_pte
@@ -67,10 +68,10 @@ def build(
     try:
         encoder = copy.deepcopy(loaded.model).requires_grad_(False)
         quantize(encoder, precision)
-        partial.write_bytes(build_program(encoder, metadata, tell))
+        content = build_program(encoder, metadata, tell)
+        partial.write_bytes(content)
         tell("verifying")
         checks = verify(partial, EagerBackend(loaded.model, metadata), precision)
-        content = partial.read_bytes()
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)
@@ -120,7 +121,7 @@ def possible_chunks_ms(config: EncoderConfig) -> list[str]:
 def describe(checkpoint: Checkpoint, path: Path, precision: str) -> Metadata:
     """The metadata that travels in the file."""
     config = checkpoint.model.config
-    identity = {"checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    identity = {"checkpoint_sha256": file_sha256(path)}
     versions = {name: importlib.metadata.version(name) for name in ("executorch", "torch", "torchao")}
     return Metadata(
         contract_version=CONTRACT_VERSION,
