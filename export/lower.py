@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from edge_asr.contract import METADATA, RESET, STEP, Metadata
+from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.program import LowerBlock, Reset, StreamingProgram, UpperBlock, initial_caches
 
@@ -45,36 +46,30 @@ def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
     return lower({"forward": exported}).exported_program().module()
 
 
+def stack_example(config: EncoderConfig, stack: StackConfig) -> tuple[Tensor, ...]:
+    """What both blocks take after their rows, in their shapes: valid, cos, sin, bias, caches."""
+    frames, left = config.chunk_frames, config.left_context_frames
+    angles = torch.ones(1, frames, 1, stack.head_width // 2)
+    bias = torch.zeros(1, 1, 1, left + frames)
+    return (torch.ones(1, frames, 1), angles, angles.clone(), bias, *initial_caches(stack, left))
+
+
 def lower_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
     """Inputs of `LowerBlock` in their shapes."""
     config = encoder.config
-    frames, left, mels = config.chunk_frames, config.left_context_frames, config.front_end.mels
-    angles = torch.ones(1, frames, 1, config.lower.head_width // 2)
+    mels = config.front_end.mels
     return (
-        torch.zeros(1, frames * config.SUBSAMPLING, mels),
+        torch.zeros(1, config.chunk_frames * config.SUBSAMPLING, mels),
         torch.zeros(1, 1, mels),
         torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
-        torch.ones(1, frames, 1),
-        angles,
-        angles.clone(),
-        torch.zeros(1, 1, 1, left + frames),
-        *initial_caches(config.lower, left),
+        *stack_example(config, config.lower),
     )
 
 
 def upper_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
     """Inputs of `UpperBlock` in their shapes."""
     config = encoder.config
-    frames, left, half = config.chunk_frames, config.left_context_frames, config.upper.head_width // 2
-    angles = torch.ones(1, frames, 1, half)
-    return (
-        torch.zeros(1, frames, config.lower.width),
-        torch.ones(1, frames, 1),
-        angles,
-        angles.clone(),
-        torch.zeros(1, 1, 1, left + frames),
-        *initial_caches(config.upper, left),
-    )
+    return (torch.zeros(1, config.chunk_frames, config.lower.width), *stack_example(config, config.upper))
 
 
 def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
