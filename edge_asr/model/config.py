@@ -37,6 +37,7 @@ class StackConfig:
     heads: int = 4  # attention heads; width / heads is even
     expansion: int = 4  # feed-forward width over `width`
     kernel: int = 15  # depth-wise convolution taps, odd; half of them look back, half ahead inside the chunk
+    attention: bool = True  # False: convolution and feed-forward only, for a cheap lower stack that need not look far
 
     @property
     def head_width(self) -> int:

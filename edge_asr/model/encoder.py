@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -119,6 +120,18 @@ class UpperStack(nn.Module):
         """Kept frames [B, F, lower width] -> final logits [B, F, vocabulary]."""
         return self.head(self.norm(self.stack(self.enter(handed), valid, cos, sin, key_bias, lefts)))
 
+    def with_middle(
+        self, handed: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, and what the final head makes of the layer in the middle: a second place for the CTC loss
+        (Lee and Watanabe 2021), in training only."""
+        x = middle = self.enter(handed)
+        for number, (layer, left) in enumerate(zip(self.stack.layers, lefts, strict=True), start=1):
+            x = layer(x, valid, cos, sin, key_bias, left)
+            if number == len(self.stack.layers) // 2:
+                middle = x
+        return self.head(self.norm(x)), self.head(self.norm(middle))
+
 
 @dataclass
 class EncoderOutput:
@@ -128,6 +141,7 @@ class EncoderOutput:
     intermediate: Tensor  # float32 [N, T, vocabulary], log probabilities of the intermediate head
     final: Tensor  # float32 [N, T, vocabulary], log probabilities on the full time line; skipped frames are blank
     keep: Tensor  # bool [N, T], frames that went through the upper stack
+    middle: Tensor | None = None  # float32 [N, T, vocabulary], as `final` from half-way up; only where asked for
 
 
 class GatedEncoder(nn.Module):
@@ -153,18 +167,24 @@ class GatedEncoder(nn.Module):
         return self.front_end(functional.pad(samples, (self.config.front_end.tail_samples, 0)))
 
     def forward(
-        self, mel: Tensor, frames: Tensor, thresholds: Tensor, chunk_frames: int, gate: bool = True
+        self,
+        mel: Tensor,
+        frames: Tensor,
+        thresholds: Tensor,
+        chunk_frames: int,
+        gate: bool = True,
+        with_middle: bool = False,
     ) -> EncoderOutput:
         """Run whole utterances as a stream with the given chunk would.
 
         mel [N, 4 T, mels] with T a multiple of chunk_frames; frames int64 [N]; thresholds float32 [N].
-        `gate=False` keeps every frame whatever the thresholds are.
+        `gate=False` keeps every frame whatever the thresholds are; `with_middle` fills `EncoderOutput.middle`.
         """
         logits, handed, valid = self.run_lower(mel, frames, chunk_frames)
         intermediate = torch.log_softmax(logits.float(), dim=-1)
         keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames) if gate else valid
-        final = self.run_upper(handed, keep, chunk_frames)
-        return EncoderOutput(frames=frames, intermediate=intermediate, final=final, keep=keep)
+        final, *middle = self.run_upper(handed, keep, chunk_frames, with_middle)
+        return EncoderOutput(frames, intermediate, final, keep, middle[0] if middle else None)
 
     def run_lower(self, mel: Tensor, frames: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor, Tensor]:
         """-> intermediate logits [N, T, vocabulary], hand-over [N, T, width], valid frames bool [N, T]."""
@@ -178,25 +198,31 @@ class GatedEncoder(nn.Module):
         logits, handed = self.run_chunks(self.lower, config.lower, self.lower_rotary, x, valid, index, chunk_frames)
         return logits, handed, valid
 
-    def run_upper(self, handed: Tensor, keep: Tensor, chunk_frames: int) -> Tensor:
-        """Gather kept frames into blocks, run the upper stack, and put the result back on the full time line."""
+    def run_upper(
+        self, handed: Tensor, keep: Tensor, chunk_frames: int, with_middle: bool = False
+    ) -> tuple[Tensor, ...]:
+        """Gather kept frames into blocks, run the upper stack, and put the result back on the full time line.
+
+        -> final log probabilities [N, T, vocabulary], and those of the middle where asked for.
+        """
         utterances, time, width = handed.shape
         source = block_table(keep, chunk_frames, self.config.gate.max_wait_chunks).to(handed.device)
-        final = handed.new_full((utterances, time, self.config.vocabulary), SKIPPED_LOG_PROB, dtype=torch.float32)
-        final[:, :, self.config.blank_id] = 0.0
+        skipped = handed.new_full((utterances, time, self.config.vocabulary), SKIPPED_LOG_PROB, dtype=torch.float32)
+        skipped[:, :, self.config.blank_id] = 0.0
         if source.shape[1] == 0:
-            return final
+            return (skipped,) * (2 if with_middle else 1)
         filled = source >= 0
         index = source.clamp(min=0)
         rows = torch.gather(handed, 1, index[:, :, None].expand(-1, -1, width))
-        (logits,) = self.run_chunks(self.upper, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
-        log_probs = torch.log_softmax(logits.float(), dim=-1)
+        run = self.upper.with_middle if with_middle else self.upper
+        outputs = self.run_chunks(run, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
         utterance = torch.arange(utterances, device=handed.device)[:, None].expand_as(index)
-        return final.index_put((utterance[filled], index[filled]), log_probs[filled])
+        place = (utterance[filled], index[filled])
+        return tuple(skipped.index_put(place, torch.log_softmax(logits.float(), dim=-1)[filled]) for logits in outputs)
 
     def run_chunks(
         self,
-        module: nn.Module,
+        module: Callable[..., Tensor | tuple[Tensor, ...]],
         stack: StackConfig,
         rotary: Rotary,
         x: Tensor,

@@ -127,11 +127,11 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention, convolution, feed-forward, each on the residual path after a norm."""
+    """Attention (where the stack has it), convolution, feed-forward, each on the residual path after a norm."""
 
     def __init__(self, config: StackConfig, dropout: float) -> None:
         super().__init__()
-        self.attention = Attention(config)
+        self.attention = Attention(config) if config.attention else None
         self.convolution = Convolution(config)
         self.feed_forward = FeedForward(config)
         self.dropout = nn.Dropout(dropout)
@@ -140,7 +140,8 @@ class EncoderLayer(nn.Module):
         self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, left: LeftContext
     ) -> Tensor:
         """x [B, F, W]; valid [B, F, 1]; cos, sin [B, F, 1, head / 2]; key_bias [B, 1, 1, left + F] -> [B, F, W]."""
-        x = x + self.dropout(self.attention(x, cos, sin, key_bias, left))
+        if self.attention is not None:
+            x = x + self.dropout(self.attention(x, cos, sin, key_bias, left))
         x = x + self.dropout(self.convolution(x, valid, left))
         return x + self.dropout(self.feed_forward(x))
 

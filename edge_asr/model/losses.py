@@ -27,6 +27,20 @@ def distillation(output: EncoderOutput) -> Tensor:
     return functional.kl_div(student, teacher, log_target=True, reduction="sum") / teacher.shape[0]
 
 
+def consistency(log_probs: Tensor, count: Tensor) -> Tensor:
+    """Symmetric KL between two views of each utterance, summed over the frames counted, as in CR-CTC (Yao et al. 2025).
+
+    log_probs [2 N, T, V], the second half being other views of the first; count bool [2 N, T]. A view is no teacher
+    where it did not count. Each view is taught by the other, which gets no gradient.
+    """
+    one, other = log_probs.chunk(2)
+    both = torch.logical_and(*count.chunk(2))
+    one, other = one[both], other[both]
+    to_one = functional.kl_div(one, other.detach(), log_target=True, reduction="sum")
+    to_other = functional.kl_div(other, one.detach(), log_target=True, reduction="sum")
+    return (to_one + to_other) / 2
+
+
 def flat_start(output: EncoderOutput, mel: Tensor, targets: Tensor, lengths: Tensor, blank_id: int) -> Tensor:
     """Cross-entropy of both heads on a uniform alignment of the tokens inside the energetic region.
 

@@ -18,12 +18,32 @@ def coloured_noise(samples: int, slope: float, rng: np.random.Generator) -> np.n
     return noise / max(float(np.sqrt(np.mean(noise**2))), 1e-9)
 
 
+def chords(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Music-like sound scaled to RMS 1: notes of a few partials that begin, fade and follow one another."""
+    sound = np.zeros(samples)
+    start = 0
+    while start < samples:
+        count = min(samples - start, int(rng.uniform(0.1, 1.5) * SAMPLE_RATE_HZ))
+        time_s = np.arange(count) / SAMPLE_RATE_HZ
+        fade = np.exp(-time_s * rng.uniform(0, 6)) * np.minimum(1, time_s / rng.uniform(0.002, 0.1))
+        for _ in range(rng.integers(1, 5)):
+            pitch_hz = 55 * 2 ** rng.uniform(0, 5)
+            for partial in range(1, int(rng.integers(2, 8))):
+                phase = rng.uniform(0, 2 * np.pi)
+                note = np.sin(2 * np.pi * partial * pitch_hz * time_s + phase) / partial ** rng.uniform(0.5, 2)
+                sound[start : start + count] += fade * note * (partial * pitch_hz < SAMPLE_RATE_HZ / 2)
+        start += count
+    return sound / max(float(np.sqrt(np.mean(sound**2))), 1e-9)
+
+
 def draw_nonspeech(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Silence, or steady noise of any colour, from barely audible to loud."""
-    if rng.random() < 0.2:
+    """Silence, steady noise of any colour, or music-like tones, from barely audible to loud."""
+    kind = rng.random()
+    if kind < 0.15:
         return np.zeros(samples, np.float32)
     level = 10 ** (rng.uniform(-80, -15) / 20)
-    return (level * coloured_noise(samples, rng.uniform(0, 2), rng)).astype(np.float32)
+    sound = chords(samples, rng) if kind < 0.5 else coloured_noise(samples, rng.uniform(0, 2), rng)
+    return (level * sound).astype(np.float32)
 
 
 def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Generator) -> tuple[np.ndarray, bool]:

@@ -35,7 +35,8 @@ class AugmentationConfig:
 class TrainingConfig:
     """Schedule and objective."""
 
-    manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder
+    manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder, or absolute
+    repeats: tuple[int, ...] = ()  # how often an epoch meets the utterances of each manifest; once where left out
     dev_utterances: int = 100  # whole speakers are held out until this many utterances are
     dev_manifest: str = "an4/train.jsonl"  # the manifest they are taken from
     pieces: int = 112  # sentencepiece pieces learnt on the training text, blank included
@@ -54,6 +55,8 @@ class TrainingConfig:
     intermediate_weight: float = 0.3  # CTC loss at the intermediate head
     final_weight: float = 0.7  # CTC loss at the final head
     distillation_weight: float = 0.3  # KL from the final to the intermediate posterior, on kept frames
+    middle_weight: float = 0.0  # CTC loss at the final head after half of the upper layers
+    consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
     chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch
     average_decay: float = 0.999  # exponential moving average of the weights; the average is what is saved
     evaluate_every: int = 500  # steps between evaluations on the development set, each of which also saves

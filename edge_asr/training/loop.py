@@ -31,7 +31,7 @@ from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
-from edge_asr.model.losses import ctc_per_token, distillation, flat_start
+from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel
@@ -50,6 +50,10 @@ class Batch:
     frames: Tensor  # int64 [N], encoder frames of each utterance
     targets: Tensor  # int64 [N, U]
     lengths: Tensor  # int64 [N], tokens of each utterance
+
+    def twice(self) -> Batch:
+        """The same utterances again, after themselves."""
+        return Batch(*(torch.cat([part, part]) for part in (self.samples, self.frames, self.targets, self.lengths)))
 
 
 @dataclass
@@ -117,19 +121,23 @@ class Trainer:
         training = self.config.training
         train: list[Utterance] = []
         held: list[Utterance] = []
-        for name in training.manifests:
+        counts: list[int] = []
+        for name, repeat in zip(training.manifests, training.repeats or (1,) * len(training.manifests), strict=True):
             utterances = read_manifest(data / name)
             if name == training.dev_manifest:
                 utterances, held = hold_out(utterances, training.dev_utterances)
             train += utterances
+            counts += [repeat] * len(utterances)
         prefix = self.folder / "tokens"
         if self.rank == 0 and not prefix.with_suffix(".model").is_file():
-            learn_pieces([u.text for u in train], training.pieces, prefix)
+            texts = [u.text for u, count in zip(train, counts, strict=True) for _ in range(count)]
+            learn_pieces(texts, training.pieces, prefix)
         if self.world > 1:
             distributed.barrier()
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
         self.tokens: Tokens = tokens_of(processor)
-        self.examples = load_examples(train, processor, self.config.augmentation.speeds)
+        loaded = load_examples(train, processor, self.config.augmentation.speeds)
+        self.examples = [example for example, count in zip(loaded, counts, strict=True) for _ in range(count)]
         self.dev = load_examples(held, processor, (1.0,))
 
     def train(self) -> None:
@@ -192,11 +200,18 @@ class Trainer:
         self.model.train()
         with torch.no_grad():
             mel = self.model.features(batch.samples.to(self.device))
+            if training.consistency_weight:
+                batch, mel, exponents = batch.twice(), torch.cat([mel, mel]), torch.cat([exponents, exponents])
             if progress.step >= training.spec_augment_from_step:
                 mel = mask_mel(mel, batch.frames * EncoderConfig.SUBSAMPLING, self.config.augmentation, rng)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.model(
-                mel, batch.frames.to(self.device), (1 - 10**exponents).to(self.device), chunk_frames, gate
+                mel,
+                batch.frames.to(self.device),
+                (1 - 10**exponents).to(self.device),
+                chunk_frames,
+                gate,
+                with_middle=training.middle_weight > 0,
             )
         losses = self.losses(output, batch, mel)
         rate = self.rate()
@@ -229,7 +244,21 @@ class Trainer:
                 + training.final_weight * final
                 + training.distillation_weight * losses["distillation"]
             )
+            if output.middle is not None:
+                losses["middle"] = ctc_per_token(output.middle, output.frames, targets, lengths, blank)
+                total = total + training.middle_weight * losses["middle"]
+            if training.consistency_weight:
+                losses["consistency"] = self.consistency(output) / lengths.sum().clamp(min=1)
+                total = total + training.consistency_weight * losses["consistency"]
         return losses | {"total": total}
+
+    def consistency(self, output: EncoderOutput) -> Tensor:
+        """Of both heads, weighted as their CTC losses are; the final head's on frames that both views kept."""
+        training = self.config.training
+        frame = torch.arange(output.keep.shape[1], device=output.frames.device)
+        return training.intermediate_weight * consistency(
+            output.intermediate, frame < output.frames[:, None]
+        ) + training.final_weight * consistency(output.final, output.keep)
 
     def rate(self) -> float:
         """Linear warm-up, then a cosine to 1 % of the peak."""
