@@ -27,19 +27,28 @@ is not negative. Frames are resolved in order. To end a stream: step the last sa
 memory is zero.
 
 `metadata()` returns the JSON of `Metadata` as a uint8 tensor of UTF-8 bytes.
+
+The program is followed by a trailer of 12 bytes, the last of the file: `EASRSUM1`, and the CRC-32 (zlib's) of every
+byte before the trailer, little-endian. Readers check it before a runtime sees the file, because a runtime believes the
+offsets and sizes in it, and may crash on damaged ones. It is integrity, not authenticity: it tells a flipped bit or a
+cut end, not who made the file, and whoever changes one on purpose can write a new sum.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from edge_asr.errors import EdgeAsrError
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2  # 2: the trailer
 FORMAT = "edge-asr"
+TRAILER_MAGIC = b"EASRSUM1"
+TRAILER = struct.Struct("<8sI")  # TRAILER_MAGIC, CRC-32 of everything before it
 STEP = "step"
 RESET = "reset"
 METADATA = "metadata"
@@ -81,7 +90,7 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str) -> Metadata:
-        """Raises EdgeAsrError where the text is not ours, or of a newer contract."""
+        """Raises EdgeAsrError where the text is not ours, or of another contract."""
         try:
             values: dict[str, Any] = json.loads(text)
             if values.pop("format") != FORMAT:
@@ -89,12 +98,22 @@ class Metadata:
             version = int(values["contract_version"])
         except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             raise EdgeAsrError("not a model made by edge-asr (its metadata is missing or foreign)") from None
-        if version > CONTRACT_VERSION:
-            raise EdgeAsrError(
-                f"made for contract {version}, this edge-asr reads up to {CONTRACT_VERSION}: "
-                "upgrade edge-asr, or export the checkpoint again"
-            )
+        if version != CONTRACT_VERSION:
+            raise EdgeAsrError(other_contract(version))
         try:
             return cls(**{**values, "pieces": tuple(values["pieces"])})
         except (KeyError, TypeError):
             raise EdgeAsrError(f"its metadata does not follow contract {version}") from None
+
+
+def other_contract(version: int) -> str:
+    """What to tell the user of a file that was made for another contract."""
+    way_out = "upgrade edge-asr, or export" if version > CONTRACT_VERSION else "export"
+    return (
+        f"made for contract {version}, this edge-asr reads contract {CONTRACT_VERSION}: {way_out} the checkpoint again"
+    )
+
+
+def sealed(program: bytes) -> bytes:
+    """A program with its trailer."""
+    return program + TRAILER.pack(TRAILER_MAGIC, zlib.crc32(program))

@@ -52,13 +52,13 @@ def inspect_pte(path: Path) -> dict[str, Any]:
 
     A program of another maker has `metadata` null and unnamed inputs. All sizes are bytes. The keys:
 
-    file: `path`, `bytes`, `sha256`
+    file: `path`, `bytes`, `sha256`, and `crc32`, hexadecimal: the contract's checksum, which has proved right, or null
     metadata: the contract's `Metadata` as an object, or null
     methods: name -> method (below), in the order of the contract, others after
     operators: kernel -> calls in all methods together
     weights: `bytes` and `by_datatype`: each constant of the file once, quantized ones by XNNPACK's name (`qcint8` is
         int8 with a scale per output channel, `qbint4` int4 with a scale per group), their scales as `scales`
-    other_bytes: what is left of the file: program, delegate graphs, text of the metadata, padding
+    other_bytes: what is left of the file: program, delegate graphs, text of the metadata, padding, trailer
 
     A method:
 
@@ -79,10 +79,10 @@ def inspect_pte(path: Path) -> dict[str, Any]:
     memory: planned arenas: `activation_bytes`, `state_bytes` (mutable buffers, one arena shared by all methods) and
         `other_bytes`
     """
-    check_program_file(path)
+    checksum = check_program_file(path, foreign_too=True)
     content = path.read_bytes()
     try:
-        return read_program(path, content)
+        return read_program(path, content, checksum)
     except EdgeAsrError:
         raise
     except Exception as error:  # parsers of a damaged file raise whatever they stumble over
@@ -91,7 +91,7 @@ def inspect_pte(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def read_program(path: Path, content: bytes) -> dict[str, Any]:
+def read_program(path: Path, content: bytes, checksum: int | None) -> dict[str, Any]:
     program = deserialize_pte_binary(content).program
     plans = {plan.name: plan for plan in program.execution_plan}
     metadata = read_metadata(path, plans.get(METADATA), program)
@@ -107,7 +107,12 @@ def read_program(path: Path, content: bytes) -> dict[str, Any]:
     for method in methods.values():
         operators.update(method["operators"])
     return {
-        "file": {"path": str(path), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},
+        "file": {
+            "path": str(path),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "crc32": None if checksum is None else f"{checksum:08x}",
+        },
         "metadata": None if metadata is None else dataclasses.asdict(metadata),
         "methods": methods,
         "operators": dict(operators.most_common()),
@@ -117,7 +122,7 @@ def read_program(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def read_metadata(path: Path, plan: Any, program: Any) -> Metadata | None:
-    """None where the program is not ours. Raises EdgeAsrError where it is ours, of a newer contract."""
+    """None where the program is not ours. Raises EdgeAsrError where it is ours, of another contract."""
     if plan is None or len(plan.outputs) != 1:
         return None
     value = plan.values[plan.outputs[0]].val

@@ -25,7 +25,7 @@ from executorch.exir.passes import MemoryPlanningPass
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from edge_asr.contract import METADATA, RESET, STEP, Metadata
+from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.program import LowerBlock, Reset, StreamingProgram, UpperBlock, initial_caches
@@ -85,7 +85,7 @@ def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
 
 
 def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[[str], None]) -> bytes:
-    """A (quantized) encoder in eval mode -> the bytes of a `.pte`. Takes a minute or more."""
+    """A (quantized) encoder in eval mode -> the bytes of a `.pte`, trailer included. Takes a minute or more."""
     with quiet(), torch.no_grad():
         progress("lowering the lower stack")
         lowered_lower = lower_alone(LowerBlock(encoder), lower_example(encoder))
@@ -100,7 +100,7 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         edge = lower({STEP: step, RESET: reset}, constants={METADATA: text})
         progress("planning memory")
         backend = ExecutorchBackendConfig(memory_planning_pass=MemoryPlanningPass(share_mutable_buffers=True))
-        return bytes(edge.to_executorch(backend).buffer)
+        return sealed(bytes(edge.to_executorch(backend).buffer))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ def describe(report: dict[str, Any]) -> Iterator[str]:
     """The whole report, a line at a time."""
     file = report["file"]
     yield f"{file['path']}: {size(file['bytes'])}, sha256 {file['sha256']}"
+    yield f"checksum {file['crc32']}, right" if file["crc32"] else "no checksum"
     yield from described("metadata", metadata_lines(report["metadata"]))
     yield from described("weights", [f"{size(report['weights']['bytes'])}: {sizes(report['weights']['by_datatype'])}"])
     for name, method in report["methods"].items():

@@ -10,11 +10,11 @@ from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_
 from executorch.exir.passes import MemoryPlanningPass
 from torch import nn
 
-from edge_asr.contract import METADATA, RESET, STEP, Metadata
+from edge_asr.contract import CONTRACT_VERSION, METADATA, RESET, STEP, Metadata, sealed
 
 FRAME_SAMPLES, CHUNK_FRAMES = 160, 4
 TOY = Metadata(
-    contract_version=1,
+    contract_version=CONTRACT_VERSION,
     sample_rate_hz=16_000,
     chunk_samples=FRAME_SAMPLES * CHUNK_FRAMES,
     chunk_frames=CHUNK_FRAMES,
@@ -83,7 +83,7 @@ def export_toy(path: Path, metadata: str, methods: tuple[str, ...] = (STEP, RESE
     )
     # shared, or each method would have a state of its own
     planning = MemoryPlanningPass(share_mutable_buffers=True)
-    path.write_bytes(edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning)).buffer)
+    path.write_bytes(sealed(bytes(edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning)).buffer)))
     return path
 
 

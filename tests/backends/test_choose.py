@@ -10,6 +10,7 @@ import pytest
 
 from edge_asr.backends import choose, executorch_python
 from edge_asr.backends.protocol import Backend
+from edge_asr.contract import sealed
 from edge_asr.errors import EdgeAsrError
 
 
@@ -31,7 +32,7 @@ class FakeRuntime:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.pte"
-    path.write_bytes(struct.pack("<I4s4sIQQQ", 32, b"ET12", b"eh00", 32, 40, 0, 0))
+    path.write_bytes(sealed(struct.pack("<I4s4sIQQQ", 32, b"ET12", b"eh00", 32, 40, 0, 0)))
     return path
 
 

@@ -12,11 +12,18 @@ import numpy as np
 import pytest
 from executorch.extension.pybindings import portable_lib
 
-from edge_asr.backends.choose import open_backend
+from edge_asr.backends import choose
 from edge_asr.backends.protocol import Backend
-from edge_asr.contract import Metadata
+from edge_asr.contract import TRAILER, Metadata, sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer
+
+NAME = "executorch-python"
+
+
+def open_backend(path: Path, threads: int = 1) -> Backend:
+    """With this runtime, whatever else is installed."""
+    return choose.open_backend(path, threads, NAME)
 
 
 def pcm_of(metadata: Metadata, tokens: list[int]) -> np.ndarray:
@@ -33,7 +40,7 @@ def indices(backend: Backend, frames: int = 4) -> list[int]:
 def test_metadata_comes_out_of_the_file(toy: Path) -> None:
     backend = open_backend(toy)
     assert backend.metadata.pieces == ("<blank>", "▁A", "B", "▁C")
-    assert backend.name == "executorch-python"
+    assert backend.name == NAME
 
 
 def test_a_step_gives_what_the_contract_says(toy: Path) -> None:
@@ -90,14 +97,14 @@ def test_a_backend_outlives_everything_else_of_its_file(toy: Path) -> None:
 
 
 def test_a_recognizer_reads_words_with_it(toy: Path) -> None:
-    with Recognizer.open(toy) as recognizer:
+    with Recognizer.open(toy, backend=NAME) as recognizer:
         pcm = pcm_of(recognizer.metadata, [1, 0, 2, 2, 0, 2, 3])
         for _ in range(2):  # the second stream finds the program reset
             assert recognizer.transcribe([pcm[:100], pcm[100:]]).text == "ABB C"
 
 
 def test_streams_open_at_once_read_their_own_words(toy: Path) -> None:
-    with Recognizer.open(toy, backend="executorch-python") as recognizer:
+    with Recognizer.open(toy, backend=NAME) as recognizer:
         first, second = recognizer.stream(), recognizer.stream()
         for tokens, other in (([1, 2, 0, 0, 2], [3]), ([0, 3], [1, 2])):
             first.accept(pcm_of(recognizer.metadata, tokens))
@@ -131,11 +138,12 @@ def test_a_file_cut_short(toy: Path, tmp_path: Path, share: float, capfd: pytest
     refused(tmp_path / "cut.pte", "cut short", capfd)
 
 
-def test_a_damaged_file_of_the_right_length(toy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    content = toy.read_bytes()
-    noise = np.random.default_rng(5).bytes(len(content) - 48)
-    (tmp_path / "noise.pte").write_bytes(content[:48] + noise)
-    refused(tmp_path / "noise.pte", "damaged", capfd)
+def test_a_program_of_noise_behind_a_sound_header(toy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its checksum is right: it is the runtime that refuses it."""
+    program = toy.read_bytes()[: -TRAILER.size]
+    noise = np.random.default_rng(5).bytes(len(program) - 48)
+    (tmp_path / "noise.pte").write_bytes(sealed(program[:48] + noise))
+    refused(tmp_path / "noise.pte", "damaged, not a whole ExecuTorch program", capfd)
 
 
 def test_a_program_that_is_not_ours(toy_without_reset: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -145,9 +153,14 @@ def test_a_program_that_is_not_ours(toy_without_reset: Path, capfd: pytest.Captu
 @pytest.mark.parametrize(
     ("written", "instead", "trouble"),
     [
-        ('"contract_version": 1', '"contract_version": 2', "made for contract 2, this edge-asr reads up to 1: upgrade"),
+        (
+            '"contract_version": 2',
+            '"contract_version": 3',
+            "made for contract 3, this edge-asr reads contract 2: upgrade",
+        ),
+        ('"contract_version": 2', '"contract_version": 1', "contract 1, .* contract 2: export the checkpoint again"),
         ('"edge-asr"', '"edge-tts"', "metadata is missing or foreign"),
-        ('"precision"', '"decision!"', "does not follow contract 1"),
+        ('"precision"', '"decision!"', "does not follow contract 2"),
         ('"chunk_samples": 640', '"chunk_samples": 160', "step method does not follow its metadata"),
         ('"chunk_frames": 4', '"chunk_frames": 8', "step method does not follow its metadata"),
         ('"<blank>", ', "           ", "step method does not follow its metadata"),
@@ -156,10 +169,10 @@ def test_a_program_that_is_not_ours(toy_without_reset: Path, capfd: pytest.Captu
 def test_metadata_that_does_not_fit(
     toy: Path, tmp_path: Path, written: str, instead: str, trouble: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    content = toy.read_bytes()
-    assert content.count(written.encode()) == 1
+    program = toy.read_bytes()[: -TRAILER.size]
+    assert program.count(written.encode()) == 1
     assert len(written) == len(instead)
-    (tmp_path / "other.pte").write_bytes(content.replace(written.encode(), instead.encode()))
+    (tmp_path / "other.pte").write_bytes(sealed(program.replace(written.encode(), instead.encode())))
     refused(tmp_path / "other.pte", trouble, capfd)
 
 
@@ -172,7 +185,7 @@ def test_loading_leaves_standard_error_open_for_others(toy: Path, capfd: pytest.
 FRESH_PROCESS = """
 import logging, sys
 from edge_asr.backends.choose import open_backend
-open_backend(sys.argv[1])
+open_backend(sys.argv[1], name="executorch-python")
 print("loaded", file=sys.stderr)
 logging.getLogger("torch._dynamo").warning("torch still logs")
 """

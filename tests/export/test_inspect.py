@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import random
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from executorch.exir import to_edge
 from executorch.exir._serialize._program import deserialize_pte_binary
 from torch import Tensor, nn
 
+from edge_asr.contract import TRAILER, sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
 from export.inspect import inspect_pte
@@ -53,6 +55,7 @@ def test_the_file_and_its_metadata(int8_report: dict[str, Any], int8_pte: Path) 
         "path": str(int8_pte),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
+        "crc32": f"{zlib.crc32(content[: -TRAILER.size]):08x}",
     }
     assert int8_report["metadata"] == dataclasses.asdict(describe(CONFIG, "int8"))
 
@@ -151,6 +154,7 @@ def test_planned_memory_holds_the_state(int8_report: dict[str, Any], small_encod
 def test_a_foreign_program_has_no_metadata(foreign_pte: Path) -> None:
     report = inspect_pte(foreign_pte)
     assert report["metadata"] is None
+    assert report["file"]["crc32"] is None
     method = report["methods"]["forward"]
     assert method["inputs"] == [{"name": None, "dtype": "float32", "shape": [2, 3]}]
     assert method["operators"] == {"aten::add.out": 1}
@@ -186,13 +190,14 @@ def test_a_truncated_file_is_named(int8_pte: Path, tmp_path: Path, share: float)
 
 
 def test_a_damaged_file_is_one_line(int8_pte: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    content = bytearray(int8_pte.read_bytes())
-    content[64:9_000] = random.Random(0).randbytes(9_000 - 64)  # in the program
-    (tmp_path / "program.pte").write_bytes(content)
-    content = bytearray(int8_pte.read_bytes())
-    start = content.rfind(b"XN01") - 4  # in the graph of a delegate
-    content[start : start + 400] = b"\xff" * 400
-    (tmp_path / "delegate.pte").write_bytes(content)
+    """Damaged before it was sealed: the checksum says nothing, the parsers stumble."""
+    program = bytearray(int8_pte.read_bytes()[: -TRAILER.size])
+    program[64:9_000] = random.Random(0).randbytes(9_000 - 64)
+    (tmp_path / "program.pte").write_bytes(sealed(bytes(program)))
+    program = bytearray(int8_pte.read_bytes()[: -TRAILER.size])
+    start = program.rfind(b"XN01") - 4  # in the graph of a delegate
+    program[start : start + 400] = b"\xff" * 400
+    (tmp_path / "delegate.pte").write_bytes(sealed(bytes(program)))
     for name in ("program", "delegate"):
         with pytest.raises(EdgeAsrError, match=rf"{name}\.pte: damaged") as caught:
             inspect_pte(tmp_path / f"{name}.pte")
@@ -200,10 +205,22 @@ def test_a_damaged_file_is_one_line(int8_pte: Path, tmp_path: Path, capfd: pytes
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_newer_contract_is_told(int8_pte: Path, tmp_path: Path) -> None:
-    content = int8_pte.read_bytes()
-    assert content.count(b'"contract_version": 1') == 1
-    path = tmp_path / "newer.pte"
-    path.write_bytes(content.replace(b'"contract_version": 1', b'"contract_version": 9'))
-    with pytest.raises(EdgeAsrError, match=r"newer\.pte: .*contract 9"):
+def test_a_flipped_bit_is_told(int8_pte: Path, tmp_path: Path) -> None:
+    content = bytearray(int8_pte.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.pte").write_bytes(content)
+    with pytest.raises(EdgeAsrError, match=r"flipped\.pte: damaged \(checksum"):
+        inspect_pte(tmp_path / "flipped.pte")
+
+
+@pytest.mark.parametrize("version", [1, 9])
+@pytest.mark.parametrize("trailer", [True, False])
+def test_another_contract_is_told(int8_pte: Path, tmp_path: Path, version: int, trailer: bool) -> None:
+    """Files of contract 1 have no trailer."""
+    program = int8_pte.read_bytes()[: -TRAILER.size]
+    assert program.count(b'"contract_version": 2') == 1
+    program = program.replace(b'"contract_version": 2', b'"contract_version": %d' % version)
+    path = tmp_path / "other.pte"
+    path.write_bytes(sealed(program) if trailer else program)
+    with pytest.raises(EdgeAsrError, match=rf"other\.pte: made for contract {version}, this edge-asr reads contract 2"):
         inspect_pte(path)
