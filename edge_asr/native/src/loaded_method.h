@@ -1,0 +1,90 @@
+// One method of a program, and the memory that the methods of a program share.
+#pragma once
+
+#include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
+#include <executorch/runtime/executor/program.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "failure.h"
+
+namespace edge_asr {
+
+// Planned buffers, zero at first, and allocators. Methods that share mutable buffers (`step` and `reset`) must be
+// loaded into the same Memory, and never run at the same time.
+class Memory {
+ public:
+  // Large enough for each of the named methods. Throws Failure where the program states no sizes, std::bad_alloc.
+  Memory(const executorch::runtime::Program& program, std::initializer_list<const char*> methods);
+
+  std::vector<executorch::runtime::Span<std::uint8_t>> buffers_of(const executorch::runtime::MethodMeta& method) const;
+  executorch::runtime::MemoryAllocator* for_loading() { return &for_loading_; }
+  executorch::runtime::MemoryAllocator* for_kernels() { return &for_kernels_; }
+
+ private:
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+
+  std::vector<std::unique_ptr<std::uint8_t, Free>> buffers_;
+  executorch::extension::MallocMemoryAllocator for_loading_;
+  executorch::extension::MallocMemoryAllocator for_kernels_;  // scratch of a kernel, freed after each call
+};
+
+// A tensor's shape and type, for comparison.
+struct TensorShape {
+  executorch::aten::ScalarType type;
+  std::vector<std::int32_t> sizes;
+};
+
+template <typename T>
+struct Values {
+  const T* first;
+  std::size_t count;
+
+  const T* begin() const { return first; }
+  const T* end() const { return first + count; }
+};
+
+class LoadedMethod {
+ public:
+  // `memory` and the program must outlive it. Throws Failure where the runtime refuses the method.
+  LoadedMethod(const executorch::runtime::Program& program, const char* name, Memory& memory);
+  LoadedMethod(const LoadedMethod&) = delete;
+  LoadedMethod& operator=(const LoadedMethod&) = delete;
+
+  // Whether inputs and outputs are tensors of these shapes.
+  bool has_signature(const std::vector<TensorShape>& inputs, const std::vector<TensorShape>& outputs) const;
+
+  // Copies `values` into the input, which must have the shape [count], or [1, count] where `as_row`. Throws Failure.
+  void set_input(std::size_t index, const float* values, std::size_t count, bool as_row);
+  void set_input(std::size_t index, float value) { set_input(index, &value, 1, /*as_row=*/false); }
+  void set_input(std::size_t index, std::int64_t value);
+
+  void execute();  // throws Failure
+
+  // All elements of an output; they live until the next run of a method in the same Memory. Throws Failure where it is
+  // no tensor of T.
+  template <typename T>
+  Values<T> output(std::size_t index) const;
+
+ private:
+  void set_tensor(std::size_t index, executorch::aten::ScalarType type, const void* values, std::size_t count,
+                  bool as_row);
+
+  std::vector<executorch::runtime::Span<std::uint8_t>> buffers_;
+  executorch::runtime::HierarchicalAllocator planned_;
+  executorch::runtime::MemoryManager manager_;
+  std::optional<executorch::runtime::Method> method_;
+};
+
+// What the user hears of a method that cannot be loaded.
+Failure cannot_load(const std::string& path, const Failure& reason);
+
+}  // namespace edge_asr

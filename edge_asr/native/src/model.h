@@ -1,0 +1,34 @@
+// A checked file, mapped: what it says about itself, and the program that others load their methods from.
+#pragma once
+
+#include <executorch/extension/data_loader/mmap_data_loader.h>
+#include <executorch/runtime/executor/program.h>
+
+#include <string>
+
+#include "metadata.h"
+
+namespace edge_asr {
+
+// Read-only once made; any number of threads may use it.
+class Model {
+ public:
+  // Throws Failure where the file is missing, damaged, foreign, or of another contract.
+  explicit Model(const std::string& path);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const std::string& path() const { return path_; }
+  const Metadata& metadata() const { return metadata_; }
+  const std::string& json() const { return json_; }
+  const executorch::runtime::Program& program() const { return program_; }
+
+ private:
+  std::string path_;
+  executorch::extension::MmapDataLoader loader_;  // the program points into it
+  executorch::runtime::Program program_;
+  std::string json_;
+  Metadata metadata_;
+};
+
+}  // namespace edge_asr

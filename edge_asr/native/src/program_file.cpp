@@ -1,0 +1,168 @@
+// The same checks, in the same words, as edge_asr/backends/program_file.py.
+#include "program_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "crc32.h"
+#include "failure.h"
+#include "metadata.h"
+
+namespace edge_asr {
+namespace {
+
+constexpr char kAgain[] = "copy or export it again";
+constexpr std::size_t kBlockBytes = 1 << 16;
+constexpr std::string_view kFileMagic = "ET";
+constexpr std::string_view kHeaderMagic = "eh00";
+constexpr std::string_view kTrailerMagic = "EASRSUM1";
+constexpr std::size_t kTrailerBytes = 12;    // the magic, and the sum as a little-endian uint32
+constexpr std::size_t kHeadBytes = 40;       // root offset, file magic, extended header with the size of the segments
+constexpr std::size_t kShortHeadBytes = 32;  // the same without that size
+constexpr std::string_view kOurMetadata = "\"format\": \"edge-asr\", \"contract_version\": ";
+constexpr std::size_t kVersionDigits = 9;
+
+std::uint64_t little_endian(const unsigned char* bytes, std::size_t count) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < count; ++i) value |= std::uint64_t{bytes[i]} << (8 * i);
+  return value;
+}
+
+std::string_view text_at(const unsigned char* bytes, std::size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
+
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw unreadable(errno);
+  }
+  ~OpenFile() { ::close(descriptor_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  // Fewer bytes than asked for only at the end of the file.
+  std::size_t read(std::uint64_t offset, unsigned char* bytes, std::size_t count) const {
+    std::size_t done = 0;
+    while (done < count) {
+      const ssize_t got = ::pread(descriptor_, bytes + done, count - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw unreadable(errno);
+      if (got == 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    return done;
+  }
+
+ private:
+  Failure unreadable(int number) const { return bad_file(path_ + ": cannot be read (" + std::strerror(number) + ")"); }
+
+  const std::string& path_;
+  int descriptor_;
+};
+
+std::uint64_t size_of_regular_file(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) throw bad_file(path + ": no such model file");
+    throw bad_file(path + ": cannot be read (" + std::strerror(errno) + ")");
+  }
+  if (S_ISDIR(about.st_mode)) throw bad_file(path + ": a folder, not a model: name the .pte file in it");
+  if (!S_ISREG(about.st_mode)) throw bad_file(path + ": a pipe or device, not a model: name a .pte file");
+  if (about.st_size == 0) throw bad_file(path + ": the model file is empty (0 bytes): " + kAgain);
+  return static_cast<std::uint64_t>(about.st_size);
+}
+
+// Bytes that the program's own header promises; none where it is too short or too old to say.
+std::optional<std::uint64_t> promised_size(const std::string& path, const unsigned char* head, std::size_t count) {
+  const std::size_t magic_bytes = count > 4 ? std::min(count - 4, kFileMagic.size()) : 0;
+  if (text_at(head + 4, magic_bytes) != kFileMagic.substr(0, magic_bytes)) {
+    throw bad_file(path + ": not an ExecuTorch program: expected a .pte made by edge-asr");
+  }
+  if (count < kShortHeadBytes) return UINT64_MAX;
+  if (text_at(head + 8, 4) != kHeaderMagic) return std::nullopt;
+  const std::uint64_t header_bytes = little_endian(head + 12, 4);
+  const std::uint64_t program_bytes = little_endian(head + 16, 8);
+  const std::uint64_t segments_offset = little_endian(head + 24, 8);
+  const bool states_segments = header_bytes >= kHeadBytes - 8 && count >= kHeadBytes;
+  const std::uint64_t segments_bytes = states_segments ? little_endian(head + 32, 8) : 0;
+  if (segments_bytes > UINT64_MAX - segments_offset) return UINT64_MAX;
+  return std::max(program_bytes, segments_offset + segments_bytes);
+}
+
+void check_header(const std::string& path, const OpenFile& file, std::uint64_t size) {
+  std::array<unsigned char, kHeadBytes> head{};
+  const std::size_t count = file.read(0, head.data(), head.size());
+  const auto needed = promised_size(path, head.data(), count);
+  if (needed && size < *needed) {
+    throw bad_file(path + ": the model file is cut short (" + std::to_string(size) + " bytes): " + kAgain);
+  }
+}
+
+// True where the file has a trailer and its sum is right.
+bool has_right_checksum(const std::string& path, const OpenFile& file, std::uint64_t size) {
+  std::array<unsigned char, kTrailerBytes> trailer{};
+  if (size < trailer.size()) return false;
+  std::uint64_t left = size - trailer.size();
+  file.read(left, trailer.data(), trailer.size());
+  if (text_at(trailer.data(), kTrailerMagic.size()) != kTrailerMagic) return false;
+  const auto stated = static_cast<std::uint32_t>(little_endian(trailer.data() + kTrailerMagic.size(), 4));
+  std::uint32_t found = 0;
+  std::vector<unsigned char> block(kBlockBytes);
+  for (std::uint64_t offset = 0; left > 0;) {
+    const std::size_t count = file.read(offset, block.data(), std::min<std::uint64_t>(block.size(), left));
+    if (count == 0) throw bad_file(path + ": cannot be read (it changed meanwhile)");
+    found = crc32(found, block.data(), count);
+    offset += count;
+    left -= count;
+  }
+  if (found == stated) return true;
+  std::array<char, 64> sums{};
+  std::snprintf(sums.data(), sums.size(), "checksum %08" PRIx32 ", written as %08" PRIx32, found, stated);
+  throw bad_file(path + ": damaged (" + sums.data() + "): bytes have changed on the way: " + kAgain);
+}
+
+// The contract that a file without a trailer says it was made for, found by its text.
+std::optional<long> stated_contract(const OpenFile& file) {
+  constexpr std::size_t kOverlap = kOurMetadata.size() + kVersionDigits;
+  std::vector<unsigned char> block(kBlockBytes);
+  for (std::uint64_t offset = 0;; offset += block.size() - kOverlap) {
+    const std::size_t count = file.read(offset, block.data(), block.size());
+    const std::string_view text = text_at(block.data(), count);
+    const std::size_t at = text.find(kOurMetadata);
+    if (at != std::string_view::npos) {
+      const std::string digits(text.substr(at + kOurMetadata.size(), kVersionDigits));
+      return std::strtol(digits.c_str(), nullptr, 10);
+    }
+    if (count < block.size()) return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void check_program_file(const std::string& path) {
+  const std::uint64_t size = size_of_regular_file(path);
+  const OpenFile file(path);
+  check_header(path, file, size);
+  if (has_right_checksum(path, file, size)) return;
+  const auto version = stated_contract(file);
+  if (!version) {
+    throw bad_file(path + ": not a model made by edge-asr (it has no checksum): export it with edge-asr");
+  }
+  if (*version != kContractVersion) throw bad_file(path + ": " + other_contract(*version));
+  throw bad_file(path + ": the model file is cut short or damaged (no checksum at its end): " + kAgain);
+}
+
+}  // namespace edge_asr

@@ -1,0 +1,110 @@
+#include "time_line.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "failure.h"
+
+namespace edge_asr {
+namespace {
+
+constexpr std::string_view kWordStart = "\xE2\x96\x81";  // ▁
+
+std::vector<std::string> split(std::string_view piece) {
+  std::vector<std::string> parts;
+  for (std::size_t cut = piece.find(kWordStart); cut != std::string_view::npos; cut = piece.find(kWordStart)) {
+    parts.emplace_back(piece.substr(0, cut));
+    piece.remove_prefix(cut + kWordStart.size());
+  }
+  parts.emplace_back(piece);
+  return parts;
+}
+
+}  // namespace
+
+Pieces::Pieces(const Metadata& metadata) : blank_id_(metadata.blank_id), frame_s_(metadata.frame_s()) {
+  for (const std::string& piece : metadata.pieces) parts_.push_back(split(piece));
+}
+
+void Collapser::add(const Frame& frame, std::vector<Word>& words) {
+  const std::optional<Frame> previous = previous_;
+  previous_ = frame;
+  if (frame.token == pieces_->blank_id()) return;
+  if (previous && previous->number == frame.number - 1 && previous->token == frame.token) {
+    extend_run(frame);
+    return;
+  }
+  in_run_ = false;
+  bool opens_word = false;
+  for (const std::string& text : pieces_->parts(frame.token)) {
+    if (opens_word) finish(words);
+    opens_word = true;
+    if (text.empty()) continue;
+    parts_.push_back({&text, frame.number, frame.number, frame.log_probability});
+    in_run_ = true;
+  }
+}
+
+void Collapser::extend_run(const Frame& frame) {
+  if (!in_run_) return;  // a piece without letters belongs to no word's sound
+  parts_.back().last_frame = frame.number;
+  parts_.back().log_probability = std::max(parts_.back().log_probability, frame.log_probability);
+}
+
+void Collapser::finish(std::vector<Word>& words) {
+  in_run_ = false;
+  if (parts_.empty()) return;
+  std::string text;
+  double sum = 0.0;
+  for (const Part& part : parts_) {
+    text += *part.text;
+    sum += part.log_probability;
+  }
+  const double confidence = std::min(1.0, std::exp(sum / static_cast<double>(parts_.size())));
+  words.push_back({std::move(text), static_cast<double>(parts_.front().first_frame) * pieces_->frame_s(),
+                   static_cast<double>(parts_.back().last_frame + 1) * pieces_->frame_s(),
+                   static_cast<float>(confidence)});
+  parts_.clear();
+}
+
+TimeLine::TimeLine(const Metadata& metadata)
+    : vocabulary_(metadata.vocabulary()),
+      pieces_(std::make_unique<const Pieces>(metadata)),
+      resolved_(pieces_.get()) {}
+
+void TimeLine::add(const edge_asr_step& step, std::int32_t frames, std::vector<Word>& words) {
+  for (std::int32_t row = 0; row < frames; ++row) {
+    if (step.keep[row] > 0.5F) waiting_.push_back(best(step.partial + std::ptrdiff_t{row} * vocabulary_, frames_ + row));
+  }
+  frames_ += frames;
+  for (std::int32_t row = 0; row < step.rows; ++row) {
+    const std::int64_t number = step.index[row];
+    if (waiting_.empty() || waiting_.front().number != number) {
+      throw failed("the model resolved frame " + std::to_string(number) + ", which was not next: export it again");
+    }
+    waiting_.pop_front();
+    resolved_.add(best(step.final + std::ptrdiff_t{row} * vocabulary_, number), words);
+  }
+}
+
+void TimeLine::partial_words(std::vector<Word>& words) const {
+  Collapser ahead = resolved_;
+  for (const Frame& frame : waiting_) ahead.add(frame, words);
+  ahead.finish(words);
+}
+
+void TimeLine::finish(std::vector<Word>& words) { resolved_.finish(words); }
+
+void TimeLine::restart() {
+  frames_ = 0;
+  resolved_ = Collapser(pieces_.get());
+  waiting_.clear();
+}
+
+Frame TimeLine::best(const float* log_probabilities, std::int64_t number) const {
+  const float* highest = std::max_element(log_probabilities, log_probabilities + vocabulary_);
+  return {number, static_cast<std::int32_t>(highest - log_probabilities), *highest};
+}
+
+}  // namespace edge_asr
