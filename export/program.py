@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_asr.model.config import EncoderConfig, StackConfig
-from edge_asr.model.encoder import GatedEncoder, UpperStack, key_bias
+from edge_asr.model.encoder import GatedEncoder, key_bias
 from edge_asr.model.gate import extend_spikes, find_spikes
 from edge_asr.model.layers import LayerCaches, LeftContext
 
@@ -19,17 +19,21 @@ SMALLEST_PROBABILITY = 1e-30  # keeps log probabilities finite where a softmax u
 
 
 def initial_caches(stack: StackConfig, left_frames: int) -> list[Tensor]:
-    """Zeros for each layer: attention [1, left, 2 W], then convolution [1, tail, W]."""
-    shapes = ((1, left_frames, 2 * stack.width), (1, stack.conv_tail, stack.width))
+    """Zeros for each layer: convolution [1, tail, W], then attention [1, left, 2 W] where the stack has it."""
+    shapes = [(1, stack.conv_tail, stack.width)]
+    if stack.attention:
+        shapes.append((1, left_frames, 2 * stack.width))
     return [torch.zeros(shape) for _ in range(stack.layers) for shape in shapes]
 
 
-def pair_caches(caches: tuple[Tensor, ...]) -> list[LayerCaches]:
-    return [LayerCaches(caches[i], caches[i + 1]) for i in range(0, len(caches), 2)]
+def caches_of_layers(caches: tuple[Tensor, ...], stack: StackConfig) -> list[LayerCaches]:
+    each = 2 if stack.attention else 1
+    return [LayerCaches(*caches[i : i + each]) for i in range(0, len(caches), each)]
 
 
 def flatten_caches(layers: list[LayerCaches]) -> list[Tensor]:
-    return [cache for layer in layers for cache in (layer.attention_cache, layer.convolution_cache)]
+    both = [cache for layer in layers for cache in (layer.convolution_cache, layer.attention_cache)]
+    return [cache for cache in both if cache is not None]
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
@@ -42,6 +46,7 @@ class LowerBlock(nn.Module):
 
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
+        self.config = encoder.config.lower
         self.subsampling = encoder.subsampling
         self.lower = encoder.lower
 
@@ -58,7 +63,7 @@ class LowerBlock(nn.Module):
     ) -> tuple[Tensor, ...]:
         """mel [1, 4 F, mels] -> log probs [1, F, V], hand-over [1, F, lower width], the two tails, caches."""
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
-        layers = pair_caches(caches)
+        layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
         logits, handed = self.lower(x, valid, cos, sin, bias, lefts)
         return (log_probabilities(logits), handed, mel_tail, first_tail, *flatten_caches(layers))
@@ -67,15 +72,16 @@ class LowerBlock(nn.Module):
 class UpperBlock(nn.Module):
     """What the taken branch runs: the upper stack on one block, state in and out as plain tensors."""
 
-    def __init__(self, upper: UpperStack) -> None:
+    def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
-        self.upper = upper
+        self.config = encoder.config.upper
+        self.upper = encoder.upper
 
     def forward(
         self, rows: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, *caches: Tensor
     ) -> tuple[Tensor, ...]:
         """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probs [1, F, V], caches."""
-        layers = pair_caches(caches)
+        layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
         logits = self.upper(rows, valid, cos, sin, bias, lefts)
         return (log_probabilities(logits), *flatten_caches(layers))
@@ -105,7 +111,7 @@ class StreamingProgram(nn.Module):
         self.lower_rotary = encoder.lower_rotary
         self.upper_rotary = encoder.upper_rotary
         self.lower = LowerBlock(encoder) if lower is None else lower
-        self.upper = UpperBlock(encoder.upper) if upper is None else upper
+        self.upper = UpperBlock(encoder) if upper is None else upper
         left, frames = config.left_context_frames, config.chunk_frames
         state = {
             "samples_tail": torch.zeros(1, config.front_end.tail_samples),
@@ -126,8 +132,9 @@ class StreamingProgram(nn.Module):
             self.register_buffer(name, value)
 
     def caches(self, stack: str) -> tuple[Tensor, ...]:
-        layers: int = getattr(self.config, stack).layers
-        return tuple(getattr(self, f"{stack}_cache_{i}") for i in range(2 * layers))
+        config: StackConfig = getattr(self.config, stack)
+        count = config.layers * (2 if config.attention else 1)
+        return tuple(getattr(self, f"{stack}_cache_{i}") for i in range(count))
 
     def set_state(self, name: str, value: Tensor) -> None:
         getattr(self, name).copy_(value)

@@ -171,11 +171,12 @@ class ChunkNeighbours:
 class LayerCaches:
     """Left context in streaming: the caches of one layer. After the layer has run they hold its new past."""
 
-    def __init__(self, attention: Tensor, convolution: Tensor) -> None:
-        self.attention_cache = attention  # [1, left, 2 W]
+    def __init__(self, convolution: Tensor, attention: Tensor | None = None) -> None:
         self.convolution_cache = convolution  # [1, tail, W]
+        self.attention_cache = attention  # [1, left, 2 W], where the layer has attention
 
     def attention(self, rows: Tensor) -> Tensor:
+        assert self.attention_cache is not None
         extended = torch.cat([self.attention_cache, rows], dim=1)
         self.attention_cache = extended[:, rows.shape[1] :]
         return extended

@@ -109,7 +109,7 @@ def draw_plan(texts: Sequence[str], utterances: int, programs: Sequence[str], se
     rng = np.random.default_rng(seed)
     plan = []
     for number in range(utterances):
-        text = texts[rng.integers(len(texts))]
+        text = texts[int(rng.integers(len(texts)))]
         if rng.random() < 0.5:
             text = vary(text, rng)
         both = len(programs) == 2

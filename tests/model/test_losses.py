@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
-from edge_asr.model.losses import ctc_per_token, distillation, flat_start, uniform_alignment
+from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start, uniform_alignment
 from tests.model.conftest import SMALL
 
 BLANK = 0
@@ -70,6 +72,43 @@ def test_a_target_longer_than_the_utterance_costs_nothing() -> None:
     log_probs = torch.log_softmax(torch.randn(1, 2, 4), dim=2)
     loss = ctc_per_token(log_probs, torch.tensor([2]), torch.tensor([[1, 2, 3]]), torch.tensor([3]), BLANK)
     assert loss.item() == 0.0
+
+
+def test_consistency_is_the_symmetric_divergence_where_both_views_count() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(4, 5, 3, requires_grad=True)  # two utterances, two views of each
+    count = torch.rand(4, 5) < 0.7
+    loss = consistency(torch.log_softmax(logits, 2), count)
+    expected = 0.0
+    for row in range(2):
+        for frame in range(5):
+            if count[row, frame] and count[row + 2, frame]:
+                p, q = torch.softmax(logits[row::2, frame].detach(), 1)
+                expected += 0.5 * float((p * (p / q).log()).sum() + (q * (q / p).log()).sum())
+    assert expected > 0
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[~torch.logical_and(count[:2], count[2:]).repeat(2, 1)] == 0).all()
+
+
+def test_views_that_agree_cost_nothing() -> None:
+    log_probs = torch.log_softmax(torch.randn(2, 5, 3), 2)
+    assert consistency(torch.cat([log_probs, log_probs]), torch.ones(4, 5, dtype=torch.bool)).item() == 0.0
+
+
+def test_the_middle_of_the_upper_stack_is_heard_on_request(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    mel = small_encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None])
+    arguments = (mel, torch.tensor([144]), torch.tensor([0.5]), 8)
+    plain, both = small_encoder(*arguments), small_encoder(*arguments, with_middle=True)
+    assert plain.middle is None
+    assert torch.equal(both.final, plain.final)
+    shallow = copy.deepcopy(small_encoder)
+    del shallow.upper.stack.layers[1:]
+    shallow.config = replace(SMALL, upper=replace(SMALL.upper, layers=1))
+    assert both.middle is not None
+    assert torch.allclose(both.middle, shallow(*arguments).final, atol=1e-5)
+    assert not torch.allclose(both.middle, both.final, atol=1e-2)
 
 
 def test_distillation_teaches_the_intermediate_head_only() -> None:

@@ -107,6 +107,22 @@ def test_a_stream_equals_the_whole_utterance(
         assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("stack", ["lower", "upper"])
+def test_a_stack_without_attention_streams_as_well(noisy_tones: Tensor, stack: str) -> None:
+    torch.manual_seed(0)
+    config = replace(SMALL, **{stack: replace(getattr(SMALL, stack), attention=False)})
+    encoder = GatedEncoder(config).eval().requires_grad_(False)
+    encoder.lower.head.weight *= 16
+    threshold = threshold_that_spikes(encoder, noisy_tones, 0.3)
+    stream = run_stream(StreamingProgram(encoder), noisy_tones, threshold)
+    whole = run_parallel(encoder, noisy_tones, threshold)
+    frames = len(stream.keep)
+    assert 0 < stream.keep.sum() < frames
+    assert torch.equal(stream.keep, whole.keep[0, :frames])
+    assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
+    assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+
+
 def test_the_gate_of_these_tests_decides(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
     for ratio in (0.2, 0.35):
         threshold = threshold_that_spikes(small_encoder, noisy_tones, ratio)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asr.training.augmentation import coloured_noise, draw_nonspeech, draw_wave, mask_mel
+from edge_asr.training.augmentation import chords, coloured_noise, draw_nonspeech, draw_wave, mask_mel
 from edge_asr.training.config import AugmentationConfig
 from edge_asr.training.data import Example
 
@@ -30,6 +30,14 @@ def test_draws_follow_the_seed() -> None:
     first, again, other = (draw_wave(LOUD, SPEECH, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first[:1_000], other[:1_000])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chords_are_tones_of_the_level_asked_for(seed: int) -> None:
+    sound = chords(32_000, np.random.default_rng(seed))
+    assert np.sqrt(np.mean(sound**2)) == pytest.approx(1.0, abs=1e-6)
+    power = np.sort(np.abs(np.fft.rfft(sound)) ** 2)[::-1]
+    assert power[:800].sum() > 0.9 * power.sum()  # 5 % of the bins: noise would hold a fifth of its power in them
 
 
 def test_every_speed_is_drawn() -> None:

@@ -143,6 +143,27 @@ def test_no_development_speaker_is_trained_on(tones: Path, tmp_path: Path) -> No
     assert len(trainer.examples) == 18
 
 
+def test_repeats_weigh_manifests(tones: Path, tmp_path: Path) -> None:
+    once, thrice = (Trainer(run_config(steps=1, repeats=r), tones, tmp_path / str(len(r))) for r in ((), (3,)))
+    assert len(thrice.examples) == 3 * len(once.examples)
+    assert len(thrice.dev) == len(once.dev)
+
+
+def test_all_objectives_together_train(tones: Path, tmp_path: Path) -> None:
+    config = run_config(steps=4, flat_start_steps=1, gate_from_step=2, middle_weight=0.3, consistency_weight=0.2)
+    trainer = Trainer(config, tones, tmp_path)
+    batches = trainer.batches()
+    losses = [trainer.step(next(batches)) for _ in range(4)]
+    for loss in losses[1:]:
+        assert loss["consistency"] > 0
+        assert loss["middle"] > 0
+        parts = (
+            0.3 * loss["intermediate"] + 0.7 * loss["final"] + 0.3 * loss["distillation"],
+            0.3 * loss["middle"] + 0.2 * loss["consistency"],
+        )
+        assert loss["total"] == pytest.approx(sum(parts), rel=1e-4)
+
+
 def test_batches_are_padded_to_few_shapes() -> None:
     config = EncoderConfig(vocabulary=5)
     batch = pad([np.ones(641, np.float32), np.ones(20_480, np.float32)], [(1, 2, 3), ()], config)
