@@ -10,7 +10,7 @@ import click
 from edge_asr import __version__
 from edge_asr.commands.process import run
 
-COMMANDS = ("transcribe", "evaluate", "export", "inspect", "train", "demo")  # in the order of the help
+COMMANDS = ("transcribe", "evaluate", "export", "inspect", "train", "demo", "native")  # in the order of the help
 
 
 class LazyGroup(click.Group):
@@ -39,14 +39,16 @@ def cli() -> None:
       edge-asr demo                          see it work
       edge-asr transcribe talk.flac          text as it comes
       edge-asr evaluate test.jsonl --json    WER and compute of a manifest
+      edge-asr native build                  run models without torch from now on
 
     Without --model, commands use the shipped checkpoint, exported once into your cache folder.
 
     \b
     Environment:
-      EDGE_ASR_CACHE     another cache folder
-      EDGE_ASR_DATA      folder of the corpora (an4/train.jsonl, an4/test.jsonl, ...)
-      EDGE_ASR_VERBOSE   1: show warnings, native log lines and tracebacks
+      EDGE_ASR_CACHE            another cache folder
+      EDGE_ASR_DATA             folder of the corpora (an4/train.jsonl, an4/test.jsonl, ...)
+      EDGE_ASR_NATIVE_LIBRARY   a libedge_asr.so to take instead of the one built here
+      EDGE_ASR_VERBOSE          1: show warnings, native log lines and tracebacks
 
     Errors are one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """

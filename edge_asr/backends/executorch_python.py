@@ -16,9 +16,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from edge_asr.backends import thread_pool
 from edge_asr.backends.protocol import StepResult
 from edge_asr.contract import METADATA, RESET, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
 from edge_asr.errors import EdgeAsrError
+from edge_asr.extras import how_to_install
 
 NAME = "executorch-python"
 PREFERENCE = 0  # it costs 350 MB of memory and seconds of import: anything else is better on a device
@@ -28,20 +30,21 @@ logger = logging.getLogger(__name__)
 
 def missing() -> str | None:
     """What to install first, in one line, or None."""
-    absent = [name for name in ("torch", "executorch") if importlib.util.find_spec(name) is None]
-    return f"pip install {' '.join(absent)}" if absent else None
+    absent = any(importlib.util.find_spec(name) is None for name in ("torch", "executorch"))
+    return how_to_install("export") if absent else None
 
 
 def load(path: Path, threads: int) -> ExecuTorchPython:
-    """Load every method of the file. The thread pool belongs to the process: the last `threads` asked for wins.
+    """Load every method of the file.
 
-    Raises EdgeAsrError where the file is damaged, is not ours, or is of a newer contract.
+    Raises EdgeAsrError where the file is damaged, is not ours, or is of another contract, and where loaded programs
+    run on another number of threads.
     """
     with _quiet_stderr() as captured:
-        runtime = _import_runtime(threads)
+        portable_lib, runtime = _import_runtime()
         # the bindings print through `sys.stderr` as well; not while torch is imported, as its log keeps that object
-        with redirect_stderr(captured):
-            return _load(runtime, path)
+        with redirect_stderr(captured), thread_pool.loading(threads, portable_lib._unsafe_reset_threadpool) as loaded:
+            return loaded(_load(runtime, path))
 
 
 def _load(runtime: Any, path: Path) -> ExecuTorchPython:
@@ -117,8 +120,8 @@ class ExecuTorchPython:
         self._execute_reset(self._unused)
 
 
-def _import_runtime(threads: int) -> Any:
-    """ExecuTorch's runtime with its thread pool set. `taskset` does not shrink the pool: unset, threads fight."""
+def _import_runtime() -> tuple[Any, Any]:
+    """ExecuTorch's bindings and its runtime."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns on import that it is experimental
         try:
@@ -126,10 +129,7 @@ def _import_runtime(threads: int) -> Any:
             runtime = importlib.import_module("executorch.runtime").Runtime.get()
         except ImportError as error:
             raise EdgeAsrError(f"ExecuTorch cannot be imported ({_first_line(error)}): install it again") from None
-    # replacing the pool is unsafe under a running step, so leave one alone that is right already
-    if portable_lib._threadpool_get_thread_count() != threads:
-        portable_lib._unsafe_reset_threadpool(threads)
-    return runtime
+    return portable_lib, runtime
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rich.markup import escape
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.commands.live_text import LiveText
 from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import json_option, model_option, threshold_option
+from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
 from edge_asr.commands.screen import print_json, progress_bar, stages
 from edge_asr.corpora import DATA_VARIABLE, an4_test_manifest
 from edge_asr.demo import RECORDING, TEXT
@@ -49,8 +49,9 @@ class Heard:
 @click.command("demo")
 @model_option
 @threshold_option
+@backend_option
 @json_option
-def command(model: Path | None, threshold: float | None, as_json: bool) -> None:
+def command(model: Path | None, threshold: float | None, backend: str | None, as_json: bool) -> None:
     """See it work: text as it arrives, what the gate skipped, and what that saved.
 
     Transcribes a bundled recording (synthetic speech) and, where EDGE_ASR_DATA names the folder of the corpora,
@@ -74,12 +75,13 @@ def command(model: Path | None, threshold: float | None, as_json: bool) -> None:
     manifest = an4_test_manifest()
     utterances = read_manifest(manifest) if manifest else []
     utterances = utterances[:: max(1, len(utterances) // AN4_UTTERANCES)][:AN4_UTTERANCES]
-    with open_model(path, threads=1) as recognizer:
+    with open_model(path, 1, backend) as recognizer:
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         show = None if as_json else console
         if show:
             show.print(
-                f"[bold]{escape(str(path))}[/]  {path.stat().st_size / 1e6:.2f} MB {recognizer.metadata.precision}\n"
+                f"[bold]{escape(str(path))}[/]  {path.stat().st_size / 1e6:.2f} MB {recognizer.metadata.precision}, "
+                f"backend {recognizer.backend_name}\n"
             )
             show.print("[bold]the bundled recording[/] (synthetic speech)")
         heard = [hear(recognizer, RECORDING, TEXT, value, show)]
@@ -93,7 +95,7 @@ def command(model: Path | None, threshold: float | None, as_json: bool) -> None:
         with progress_bar("gate on and off", REPEAT) as advance:
             comparison = compare_gate(recognizer, recordings, value, REPEAT, advance)
     with stages("measuring memory in a fresh process"):
-        use = memory.measure(path, RECORDING)
+        use = memory.measure(path, RECORDING, recognizer.backend_name)
     if as_json:
         print_json(facts(path, recognizer, heard, comparison, use))
     else:
@@ -164,6 +166,7 @@ def facts(
         "model_bytes": path.stat().st_size,
         "model_sha256": file_sha256(path),
         "precision": recognizer.metadata.precision,
+        "backend": recognizer.backend_name,
         "recording": bundled,
         "an4": an4,
         "gate": {**comparison.to_dict(), "threads": 1},

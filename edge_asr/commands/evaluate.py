@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import json_option, model_option, threads_option, threshold_option
+from edge_asr.commands.options import backend_option, json_option, model_option, threads_option, threshold_option
 from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.evaluation import Decoded, Evaluation, decode, score
@@ -24,6 +24,7 @@ from edge_asr.shipped import file_sha256
 @threshold_option
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N utterances.")
 @threads_option
+@backend_option
 @click.option(
     "--hypotheses",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -37,6 +38,7 @@ def command(
     threshold: float | None,
     limit: int | None,
     threads: int,
+    backend: str | None,
     hypotheses: Path | None,
     as_json: bool,
 ) -> None:
@@ -65,7 +67,7 @@ def command(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(hypotheses.open("w", encoding="utf-8")) if hypotheses else None
         path = model_or_shipped(model)
-        recognizer = stack.enter_context(open_model(path, threads))
+        recognizer = stack.enter_context(open_model(path, threads, backend))
         advance = stack.enter_context(progress_bar("evaluating", len(utterances)))
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         decoded: list[Decoded] = []
@@ -77,9 +79,11 @@ def command(
     evaluation = score(decoded, value)
     model_sha256 = file_sha256(path)
     if as_json:
-        print_json({**dataclasses.asdict(evaluation), "threads": threads, "model_sha256": model_sha256})
+        ran = {"backend": recognizer.backend_name, "threads": threads, "model_sha256": model_sha256}
+        print_json({**dataclasses.asdict(evaluation), **ran})
     else:
-        print_evaluation(evaluation, threads, f"{path.name} (sha256 {model_sha256[:12]}…)")
+        on = f"{threads} thread(s), backend {recognizer.backend_name}"
+        print_evaluation(evaluation, on, f"{path.name} (sha256 {model_sha256[:12]}…)")
 
 
 def hypothesis_line(item: Decoded) -> str:
@@ -92,7 +96,7 @@ def hypothesis_line(item: Decoded) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
-def print_evaluation(evaluation: Evaluation, threads: int, model: str) -> None:
+def print_evaluation(evaluation: Evaluation, ran_on: str, model: str) -> None:
     gate = "off" if evaluation.threshold >= NEVER_SKIP else f"{evaluation.threshold:g}"
     low, high = evaluation.wer_ci95
     errors = f"{evaluation.substitutions} sub, {evaluation.deletions} del, {evaluation.insertions} ins"
@@ -102,7 +106,7 @@ def print_evaluation(evaluation: Evaluation, threads: int, model: str) -> None:
             ("WER", f"{evaluation.wer:.2f} %  (95 % interval {low:.1f} to {high:.1f}; {errors})"),
             ("CER", f"{evaluation.cer:.2f} %"),
             ("audio", f"{evaluation.audio_s:.1f} s, {evaluation.utterances} utterances, {evaluation.words} words"),
-            ("compute", f"{evaluation.compute_s:.2f} s on {threads} thread(s), RTF {evaluation.rtf:.4f}"),
+            ("compute", f"{evaluation.compute_s:.2f} s on {ran_on}, RTF {evaluation.rtf:.4f}"),
             ("gate", f"threshold {gate}, {kept}, {evaluation.upper_runs} upper runs in {evaluation.steps} steps"),
             ("model", model),
         ]

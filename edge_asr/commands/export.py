@@ -10,6 +10,7 @@ import click
 from edge_asr.commands.options import json_option
 from edge_asr.commands.screen import print_json, stages
 from edge_asr.errors import EdgeAsrError
+from edge_asr.extras import require_extra
 from edge_asr.shipped import shipped_checkpoint
 
 
@@ -54,6 +55,7 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
       edge-asr export -o low-latency.pte --chunk-ms 320
     """
     source = checkpoint or shipped_checkpoint()
+    require_extra("export", "an export")
     require_writable(output)
     from export.build import build  # needs torch
 

@@ -10,6 +10,7 @@ from edge_asr.commands.inspection import describe
 from edge_asr.commands.model import model_or_shipped
 from edge_asr.commands.options import json_option
 from edge_asr.commands.screen import print_json
+from edge_asr.extras import require_extra
 
 
 @click.command("inspect")
@@ -31,6 +32,7 @@ def command(pte: Path | None, as_json: bool) -> None:
       edge-asr inspect model.pte
       edge-asr inspect model.pte --json | jq '.methods.step.branches'
     """
+    require_extra("export", "looking into a program")
     path = model_or_shipped(pte)
     from export.inspect import inspect_pte  # needs ExecuTorch's Python packages
 

@@ -17,8 +17,8 @@ def model_or_shipped(model: Path | None) -> Path:
         return shipped_pte(notice, progress)
 
 
-def open_model(path: Path, threads: int) -> Recognizer:
-    """Load it, which takes seconds where the runtime is Python's. Raises EdgeAsrError."""
+def open_model(path: Path, threads: int, backend: str | None = None) -> Recognizer:
+    """Load it, which takes seconds where the runtime is ExecuTorch's Python one. Raises EdgeAsrError."""
     with stages("loading") as progress:
         progress(path.name)
-        return Recognizer.open(path, threads=threads)
+        return Recognizer.open(path, threads=threads, backend=backend)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from edge_asr.contract import NEVER_SKIP
+from edge_asr.native.target import TARGETS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +59,23 @@ def threshold_option(function: F) -> F:
 def threads_option(function: F) -> F:
     return click.option(
         "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads that compute."
+    )(function)
+
+
+def backend_option(function: F) -> F:
+    return click.option(
+        "--backend",
+        metavar="NAME",
+        help="What runs the program: `native` (`edge-asr native build`; no torch) or `executorch-python`. "
+        "Default: the first of them that is there.",
+    )(function)
+
+
+def target_option(function: F) -> F:
+    return click.option(
+        "--target",
+        type=click.Choice(list(TARGETS)),
+        help="The kind of machine it is for. Default: this one.",
     )(function)
 
 

@@ -15,6 +15,7 @@ from edge_asr.commands.quiet import screen
 from edge_asr.commands.screen import notice, print_json
 from edge_asr.corpora import DATA_VARIABLE
 from edge_asr.errors import EdgeAsrError
+from edge_asr.extras import require_extra
 from edge_asr.training.config import read_config
 
 SHIPPED_CONFIG = Path(edge_asr.training.__file__).parent / "configs" / "an4.toml"
@@ -77,6 +78,7 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
       edge-asr train --config mine.toml --run-dir runs/mine
       edge-asr export runs/an4/model.safetensors -o model.pte
     """
+    require_extra("train", "training")
     settings = read_config(config)
     if not data.is_dir():
         raise EdgeAsrError(f"{data}: no such data folder: name it with --data or {DATA_VARIABLE}")

@@ -15,7 +15,7 @@ import numpy as np
 from edge_asr.audio import SAMPLE_RATE_HZ, duration_s, read_blocks
 from edge_asr.commands.live_text import LiveText
 from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import json_option, model_option, threads_option, threshold_option
+from edge_asr.commands.options import backend_option, json_option, model_option, threads_option, threshold_option
 from edge_asr.commands.screen import Advance, print_json, progress_bar
 from edge_asr.ctc import Word
 from edge_asr.errors import EdgeAsrError
@@ -32,12 +32,19 @@ CONTAINERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3"}  #
 @model_option
 @threshold_option
 @threads_option
+@backend_option
 @click.option(
     "--words", is_flag=True, help="Below each text, a line a word: start and end in seconds, confidence, word."
 )
 @json_option
 def command(
-    audio: tuple[Path, ...], model: Path | None, threshold: float | None, threads: int, words: bool, as_json: bool
+    audio: tuple[Path, ...],
+    model: Path | None,
+    threshold: float | None,
+    threads: int,
+    backend: str | None,
+    words: bool,
+    as_json: bool,
 ) -> None:
     """Turn speech into text.
 
@@ -61,7 +68,7 @@ def command(
     path = model_or_shipped(model)
     live = sys.stdout.isatty() and not as_json
     with contextlib.ExitStack() as stack:
-        recognizer = stack.enter_context(open_model(path, threads))
+        recognizer = stack.enter_context(open_model(path, threads, backend))
         advance = (
             ignore if live else stack.enter_context(progress_bar("transcribing, seconds of audio", length_s or None))
         )
@@ -70,7 +77,7 @@ def command(
                 click.secho(str(name), dim=True)
             result = transcribe(recognizer, name, threshold, LiveText(sys.stdout) if live else None, advance)
             if as_json:
-                print_json({"audio": str(name), **as_dict(result)})
+                print_json({"audio": str(name), "backend": recognizer.backend_name, **as_dict(result)})
                 continue
             if not live:
                 print(result.text, flush=True)

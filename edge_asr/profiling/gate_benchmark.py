@@ -1,6 +1,7 @@
 """What the gate saves: the same file with the gate on and off, interleaved.
 
-Usage: python -m edge_asr.profiling.gate_benchmark MANIFEST --model MODEL.pte [--threshold T] [--repeat 5] [--json]
+Usage: python -m edge_asr.profiling.gate_benchmark MANIFEST --model MODEL.pte [--threshold T] [--repeat 5]
+    [--backend NAME] [--json]
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import click
 
 from edge_asr.audio import read_audio
 from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import json_option, model_option, threshold_option
+from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.manifest import read_manifest
@@ -26,9 +27,16 @@ from edge_asr.shipped import file_sha256
 @threshold_option
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N utterances.")
 @click.option("--repeat", type=click.IntRange(min=1), default=5, show_default=True, help="Passes of each kind.")
+@backend_option
 @json_option
 def command(
-    manifest: Path, model: Path | None, threshold: float | None, limit: int | None, repeat: int, as_json: bool
+    manifest: Path,
+    model: Path | None,
+    threshold: float | None,
+    limit: int | None,
+    repeat: int,
+    backend: str | None,
+    as_json: bool,
 ) -> None:
     """Time a manifest with the gate on and off, from the same file, on one thread, beside what the gate does to WER.
 
@@ -40,7 +48,7 @@ def command(
     utterances = read_manifest(manifest)[:limit]
     path = model_or_shipped(model)
     recordings = [read_audio(utterance.audio) for utterance in utterances]
-    with open_model(path, threads=1) as recognizer, progress_bar("timing", repeat) as advance:
+    with open_model(path, 1, backend) as recognizer, progress_bar("timing", repeat) as advance:
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         comparison = compare_gate(recognizer, recordings, value, repeat, advance)
     references = [utterance.text for utterance in utterances]
@@ -53,7 +61,8 @@ def command(
             "wer_change": change.wer if change else None,
             "wer_change_ci95": change.wer_ci95 if change else None,
         }
-        print_json({**facts, "utterances": len(utterances), "threads": 1, "model_sha256": file_sha256(path)})
+        ran = {"threads": 1, "backend": recognizer.backend_name, "model_sha256": file_sha256(path)}
+        print_json({**facts, "utterances": len(utterances), **ran})
         return
     spread = f"{comparison.ratio_low:.3f} to {comparison.ratio_high:.3f} over {repeat} passes"
     print_rows(
@@ -63,7 +72,8 @@ def command(
             ("ratio", f"{comparison.ratio:.3f} ({spread}): {comparison.saved:.1%} less compute"),
             ("WER", wer_text(change)),
             ("kept frames", f"{comparison.kept_frame_ratio:.1%}"),
-            ("audio", f"{comparison.audio_s:.1f} s, {len(utterances)} utterances, one thread"),
+            ("audio", f"{comparison.audio_s:.1f} s, {len(utterances)} utterances"),
+            ("ran on", f"one thread, backend {recognizer.backend_name}"),
         ]
     )
 

@@ -1,6 +1,6 @@
 """Peak resident memory of a fresh process that transcribes one recording.
 
-Usage: python -m edge_asr.profiling.memory MODEL.pte AUDIO
+Usage: python -m edge_asr.profiling.memory MODEL.pte AUDIO [--backend NAME]
 
 A fresh process, because whoever exported a model a moment ago still holds memory that a recognizer never needs.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import psutil
 
+from edge_asr.commands.options import backend_option
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json
 from edge_asr.errors import EdgeAsrError
@@ -34,9 +35,10 @@ class MemoryUse:
     peak: int  # at the end of the recording
 
 
-def measure(model: Path, audio: Path) -> MemoryUse:
+def measure(model: Path, audio: Path, backend: str | None = None) -> MemoryUse:
     """In a process of its own. Raises EdgeAsrError."""
     arguments = [sys.executable, "-m", "edge_asr.profiling.memory", str(model), str(audio)]
+    arguments += ["--backend", backend] if backend else []
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
@@ -44,9 +46,9 @@ def measure(model: Path, audio: Path) -> MemoryUse:
     return MemoryUse(**json.loads(done.stdout))
 
 
-def measure_here(model: Path, audio: Path) -> MemoryUse:
+def measure_here(model: Path, audio: Path, backend: str | None = None) -> MemoryUse:
     before_load = resident_bytes()
-    with Recognizer.open(model) as recognizer:
+    with Recognizer.open(model, backend=backend) as recognizer:
         after_load = resident_bytes()
         recognizer.transcribe(audio)
         return MemoryUse(before_load, after_load, peak_resident_bytes())
@@ -68,9 +70,10 @@ def peak_resident_bytes() -> int:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("audio", type=click.Path(path_type=Path))
-def command(model: Path, audio: Path) -> None:
+@backend_option
+def command(model: Path, audio: Path, backend: str | None) -> None:
     """Print the resident memory of this process, in bytes, as JSON."""
-    print_json(asdict(measure_here(model, audio)))
+    print_json(asdict(measure_here(model, audio, backend)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import platformdirs
 from edge_asr import __version__
 from edge_asr.contract import CONTRACT_VERSION
 from edge_asr.errors import EdgeAsrError
+from edge_asr.extras import require_extra
 
 CHECKPOINT = Path(__file__).parent / "an4.safetensors"
 CACHE_VARIABLE = "EDGE_ASR_CACHE"
@@ -52,6 +53,10 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
     path = cached_pte(checkpoint)
     if path.is_file():
         return path
+    try:
+        require_extra("export", "the shipped model must first be exported, which")
+    except EdgeAsrError as error:
+        raise EdgeAsrError(f"{error}, or pass --model with a .pte that was exported elsewhere") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

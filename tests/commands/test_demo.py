@@ -19,7 +19,7 @@ from tests.outcome import Run
 @pytest.fixture(autouse=True)
 def no_second_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The beep model lives in this process only."""
-    monkeypatch.setattr(memory, "measure", lambda model, audio: MemoryUse(40_000_000, 60_000_000, 70_000_000))
+    monkeypatch.setattr(memory, "measure", lambda model, audio, backend: MemoryUse(40_000_000, 60_000_000, 70_000_000))
 
 
 def make_an4(folder: Path, utterances: int) -> None:
