@@ -1,14 +1,18 @@
-"""What many tests need: a command line, a model that hears beeps, a tiny real model and its `.pte`, the corpora."""
+"""What many tests need: a command line, a model that hears beeps, a tiny real model and its `.pte`, the corpora, the
+native runtime."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from edge_asr import recognizer
 from edge_asr.cli import main
+from edge_asr.native.build import Build, build, missing_tools
+from edge_asr.native.target import Target, named_target, target_here
 from tests.beeps import BeepBackend, write_beeps, write_manifest
 from tests.outcome import Outcome, Run
 
@@ -20,11 +24,47 @@ def data_folder() -> Path:
     """The corpora ($EDGE_ASR_DATA, or ../shared/data). Absent, the test is skipped; in CI it fails."""
     folder = Path(os.environ.get("EDGE_ASR_DATA") or REPOSITORY.parent / "shared" / "data")
     if not (folder / "an4" / "test.jsonl").is_file():
-        absent = f"no corpora in {folder}: set EDGE_ASR_DATA"
-        if os.environ.get("CI"):
-            pytest.fail(absent)
-        pytest.skip(absent)
+        absent(f"no corpora in {folder}: set EDGE_ASR_DATA")
     return folder
+
+
+def absent(what: str) -> None:
+    """Skip the test, and say why; in CI, where nothing may be absent, it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def native_build() -> Build:
+    """The native runtime for this machine, from the user's cache; compiling it takes about ten seconds."""
+    here = target_here()
+    if here is None:
+        pytest.skip("no native runtime for this kind of machine")
+    return built(here)
+
+
+@pytest.fixture(scope="session")
+def aarch64_build() -> Build:
+    """The native runtime for 64-bit Arm, cross-built."""
+    return built(named_target("linux-aarch64"))
+
+
+def built(target: Target) -> Build:
+    missing = missing_tools(target)
+    if missing:
+        absent(f"{target.name} cannot be built without {', '.join(missing)}: apt install {' '.join(missing.values())}")
+    return build(target)
+
+
+@pytest.fixture(scope="session")
+def qemu_aarch64() -> list[str]:
+    """A command that runs a program for 64-bit Arm. The CPU is named: QEMU 7.2's `max` computes wrong int8 results."""
+    if target_here() == named_target("linux-aarch64"):
+        return []
+    if shutil.which("qemu-aarch64-static") is None:
+        absent("no qemu-aarch64-static: apt install qemu-user-static")
+    return ["qemu-aarch64-static", "-cpu", "cortex-a76", "-L", "/usr/aarch64-linux-gnu"]
 
 
 @pytest.fixture(scope="session")
