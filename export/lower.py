@@ -90,7 +90,7 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         progress("lowering the lower stack")
         lowered_lower = lower_alone(LowerBlock(encoder), lower_example(encoder))
         progress("lowering the upper stack")
-        lowered_upper = lower_alone(UpperBlock(encoder.upper), upper_example(encoder))
+        lowered_upper = lower_alone(UpperBlock(encoder), upper_example(encoder))
         progress("exporting the program around them")
         program = StreamingProgram(encoder, lowered_lower, lowered_upper)
         step = torch.export.export(program, step_example(encoder), strict=True)

@@ -37,6 +37,8 @@ class TrainingConfig:
 
     manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder, or absolute
     repeats: tuple[int, ...] = ()  # how often an epoch meets the utterances of each manifest; once where left out
+    easy_manifests: int = 0  # in the first epochs, only so many of the manifests; 0: all of them
+    easy_epochs: int = 0  # epochs that leave the harder manifests out, until CTC has found its first alignments
     dev_utterances: int = 100  # whole speakers are held out until this many utterances are
     dev_manifest: str = "an4/train.jsonl"  # the manifest they are taken from
     pieces: int = 112  # sentencepiece pieces learnt on the training text, blank included
@@ -57,6 +59,7 @@ class TrainingConfig:
     distillation_weight: float = 0.3  # KL from the final to the intermediate posterior, on kept frames
     middle_weight: float = 0.0  # CTC loss at the final head after half of the upper layers
     consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
+    consistency_from_step: int = 0  # before, views that agree on blank everywhere would only be encouraged
     chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch
     average_decay: float = 0.999  # exponential moving average of the weights; the average is what is saved
     evaluate_every: int = 500  # steps between evaluations on the development set, each of which also saves

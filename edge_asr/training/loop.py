@@ -122,12 +122,14 @@ class Trainer:
         train: list[Utterance] = []
         held: list[Utterance] = []
         counts: list[int] = []
+        sizes: list[int] = []  # examples of each manifest in an epoch
         for name, repeat in zip(training.manifests, training.repeats or (1,) * len(training.manifests), strict=True):
             utterances = read_manifest(data / name)
             if name == training.dev_manifest:
                 utterances, held = hold_out(utterances, training.dev_utterances)
             train += utterances
             counts += [repeat] * len(utterances)
+            sizes.append(repeat * len(utterances))
         prefix = self.folder / "tokens"
         if self.rank == 0 and not prefix.with_suffix(".model").is_file():
             texts = [u.text for u, count in zip(train, counts, strict=True) for _ in range(count)]
@@ -138,6 +140,7 @@ class Trainer:
         self.tokens: Tokens = tokens_of(processor)
         loaded = load_examples(train, processor, self.config.augmentation.speeds)
         self.examples = [example for example, count in zip(loaded, counts, strict=True) for _ in range(count)]
+        self.easy = sum(sizes[: training.easy_manifests]) if training.easy_manifests else len(self.examples)
         self.dev = load_examples(held, processor, (1.0,))
 
     def train(self) -> None:
@@ -167,8 +170,10 @@ class Trainer:
 
     def batches(self) -> Iterator[Batch]:
         """Endless batches of this rank, each epoch in an order of its own."""
-        lengths = [len(example.waves[0]) / SAMPLE_RATE_HZ + 0.7 for example in self.examples]
+        every_length = [len(example.waves[0]) / SAMPLE_RATE_HZ + 0.7 for example in self.examples]
         while True:
+            easy = self.progress.epoch < self.config.training.easy_epochs
+            lengths = every_length[: self.easy] if easy else every_length
             order = np.random.default_rng((self.config.training.seed, self.progress.epoch))
             groups = make_batches(lengths, self.config.training.batch_s, order)
             groups = groups[: len(groups) // self.world * self.world] or groups * self.world
@@ -247,7 +252,7 @@ class Trainer:
             if output.middle is not None:
                 losses["middle"] = ctc_per_token(output.middle, output.frames, targets, lengths, blank)
                 total = total + training.middle_weight * losses["middle"]
-            if training.consistency_weight:
+            if training.consistency_weight and self.progress.step >= training.consistency_from_step:
                 losses["consistency"] = self.consistency(output) / lengths.sum().clamp(min=1)
                 total = total + training.consistency_weight * losses["consistency"]
         return losses | {"total": total}

@@ -149,6 +149,18 @@ def test_repeats_weigh_manifests(tones: Path, tmp_path: Path) -> None:
     assert len(thrice.dev) == len(once.dev)
 
 
+def test_the_first_epochs_meet_the_easy_manifests_only(tones: Path, tmp_path: Path) -> None:
+    (tones / "hard.jsonl").write_text((tones / "tones.jsonl").read_text())
+    settings = {"manifests": ("tones.jsonl", "hard.jsonl"), "easy_manifests": 1, "easy_epochs": 1, "batch_s": 2.0}
+    trainer = Trainer(run_config(steps=1, **settings), tones, tmp_path)
+    seen = {0: 0, 1: 0}
+    for batch in trainer.batches():
+        if trainer.progress.epoch > 1:
+            break
+        seen[trainer.progress.epoch] += len(batch.frames)
+    assert seen == {0: 18, 1: 18 + 24}
+
+
 def test_all_objectives_together_train(tones: Path, tmp_path: Path) -> None:
     config = run_config(steps=4, flat_start_steps=1, gate_from_step=2, middle_weight=0.3, consistency_weight=0.2)
     trainer = Trainer(config, tones, tmp_path)
