@@ -66,6 +66,8 @@ EDGE_ASR_API edge_asr_status edge_asr_set_threads(int32_t threads, const int32_t
 /* Check the whole file (layout, checksum, metadata), then map it. */
 EDGE_ASR_API edge_asr_status edge_asr_model_open(const char *path, edge_asr_model **model, edge_asr_error *error);
 EDGE_ASR_API void edge_asr_model_metadata(const edge_asr_model *model, edge_asr_metadata *metadata);
+/* What each program loaded from it plans for its tensors, state included: not its weights, not the runtime's own. */
+EDGE_ASR_API int64_t edge_asr_model_planned_bytes(const edge_asr_model *model);
 EDGE_ASR_API const char *edge_asr_model_piece(const edge_asr_model *model, int32_t id); /* NULL outside the vocabulary */
 EDGE_ASR_API void edge_asr_model_close(edge_asr_model *model); /* may come before its programs are closed; NULL is fine */
 

@@ -1,8 +1,8 @@
 // The C ABI: exceptions end here.
-#include <array>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <numeric>
 #include <vector>
 
 #include "edge_asr.h"
@@ -95,6 +95,12 @@ void edge_asr_model_metadata(const edge_asr_model* model, edge_asr_metadata* met
   metadata->blank_id = found.blank_id;
   metadata->default_threshold = found.default_threshold;
   metadata->json = model->model->json().c_str();
+}
+
+int64_t edge_asr_model_planned_bytes(const edge_asr_model* model) {
+  if (model == nullptr) return 0;
+  const auto& sizes = model->model->planned_sizes();
+  return static_cast<int64_t>(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}));
 }
 
 const char* edge_asr_model_piece(const edge_asr_model* model, int32_t id) {

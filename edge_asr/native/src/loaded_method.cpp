@@ -58,7 +58,7 @@ et::Method load(const et::Program& program, const char* name, et::MemoryManager&
 
 }  // namespace
 
-Memory::Memory(const et::Program& program, std::initializer_list<const char*> methods) {
+std::vector<std::size_t> planned_sizes(const et::Program& program, std::initializer_list<const char*> methods) {
   std::vector<std::size_t> sizes;
   for (const char* name : methods) {
     const et::MethodMeta method = require(program.method_meta(name));
@@ -69,6 +69,10 @@ Memory::Memory(const et::Program& program, std::initializer_list<const char*> me
       sizes[i] = std::max(sizes[i], static_cast<std::size_t>(size));
     }
   }
+  return sizes;
+}
+
+Memory::Memory(const std::vector<std::size_t>& sizes) {
   for (const std::size_t size : sizes) {
     buffers_.emplace_back(static_cast<std::uint8_t*>(std::calloc(1, size + kReadPastEnd)));
     if (!buffers_.back()) throw std::bad_alloc();

@@ -16,12 +16,15 @@
 
 namespace edge_asr {
 
+// Bytes of each buffer that the named methods share: of each the largest that one of them plans. Throws Failure.
+std::vector<std::size_t> planned_sizes(const executorch::runtime::Program& program,
+                                       std::initializer_list<const char*> methods);
+
 // Planned buffers, zero at first, and allocators. Methods that share mutable buffers (`step` and `reset`) must be
 // loaded into the same Memory, and never run at the same time.
 class Memory {
  public:
-  // Large enough for each of the named methods. Throws Failure where the program states no sizes, std::bad_alloc.
-  Memory(const executorch::runtime::Program& program, std::initializer_list<const char*> methods);
+  explicit Memory(const std::vector<std::size_t>& sizes);  // throws std::bad_alloc
 
   std::vector<executorch::runtime::Span<std::uint8_t>> buffers_of(const executorch::runtime::MethodMeta& method) const;
   executorch::runtime::MemoryAllocator* for_loading() { return &for_loading_; }

@@ -13,8 +13,6 @@ namespace {
 namespace et = executorch::runtime;
 using executorch::extension::MmapDataLoader;
 
-constexpr char kMetadataMethod[] = "metadata";
-
 MmapDataLoader map_checked(const std::string& path) {
   keep_runtime_log_off_the_screen();
   check_program_file(path);
@@ -28,7 +26,7 @@ et::Program verified(const std::string& path, MmapDataLoader& loader) {
   auto program = et::Program::load(&loader, et::Program::Verification::InternalConsistency);
   if (!program.ok()) throw bad_file(path + ": damaged, not a whole ExecuTorch program: copy or export it again");
   std::string absent;
-  for (const char* name : {kMetadataMethod, "reset", "step"}) {
+  for (const char* name : {kMetadataMethod, kResetMethod, kStepMethod}) {
     if (!program->method_meta(name).ok()) absent += std::string(absent.empty() ? "" : ", ") + name;
   }
   if (!absent.empty()) {
@@ -39,11 +37,19 @@ et::Program verified(const std::string& path, MmapDataLoader& loader) {
 
 std::string read_json(const std::string& path, const et::Program& program) {
   try {
-    Memory memory(program, {kMetadataMethod});
+    Memory memory(planned_sizes(program, {kMetadataMethod}));
     LoadedMethod method(program, kMetadataMethod, memory);
     method.execute();
     const auto bytes = method.output<std::uint8_t>(0);
     return std::string(bytes.begin(), bytes.end());
+  } catch (const Failure& failure) {
+    throw cannot_load(path, failure);
+  }
+}
+
+std::vector<std::size_t> sizes_of(const std::string& path, const et::Program& program) {
+  try {
+    return planned_sizes(program, {kStepMethod, kResetMethod});
   } catch (const Failure& failure) {
     throw cannot_load(path, failure);
   }
@@ -64,6 +70,7 @@ Model::Model(const std::string& path)
       loader_(map_checked(path)),
       program_(verified(path, loader_)),
       json_(read_json(path, program_)),
-      metadata_(metadata_of(path, json_)) {}
+      metadata_(metadata_of(path, json_)),
+      planned_sizes_(sizes_of(path, program_)) {}
 
 }  // namespace edge_asr

@@ -4,11 +4,18 @@
 #include <executorch/extension/data_loader/mmap_data_loader.h>
 #include <executorch/runtime/executor/program.h>
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "metadata.h"
 
 namespace edge_asr {
+
+// Methods of a program, as edge_asr/contract.py names them.
+constexpr char kStepMethod[] = "step";
+constexpr char kResetMethod[] = "reset";
+constexpr char kMetadataMethod[] = "metadata";
 
 // Read-only once made; any number of threads may use it.
 class Model {
@@ -22,6 +29,8 @@ class Model {
   const Metadata& metadata() const { return metadata_; }
   const std::string& json() const { return json_; }
   const executorch::runtime::Program& program() const { return program_; }
+  // Of the buffers that `step` and `reset` of one program share.
+  const std::vector<std::size_t>& planned_sizes() const { return planned_sizes_; }
 
  private:
   std::string path_;
@@ -29,6 +38,7 @@ class Model {
   executorch::runtime::Program program_;
   std::string json_;
   Metadata metadata_;
+  std::vector<std::size_t> planned_sizes_;
 };
 
 }  // namespace edge_asr

@@ -11,9 +11,6 @@ namespace {
 
 using executorch::aten::ScalarType;
 
-constexpr char kStep[] = "step";
-constexpr char kReset[] = "reset";
-
 enum StepInput : std::size_t { kPcm, kFrames, kThreshold, kFlush };
 enum StepOutput : std::size_t { kPartial, kKeep, kFinal, kIndex, kWaiting };
 
@@ -58,9 +55,9 @@ std::unique_ptr<Program> Program::load(const std::shared_ptr<const Model>& model
 
 Program::Program(std::shared_ptr<const Model> model)
     : model_(std::move(model)),
-      memory_(model_->program(), {kStep, kReset}),
-      step_(model_->program(), kStep, memory_),
-      reset_(model_->program(), kReset, memory_) {}
+      memory_(model_->planned_sizes()),
+      step_(model_->program(), kStepMethod, memory_),
+      reset_(model_->program(), kResetMethod, memory_) {}
 
 edge_asr_step Program::step(const float* pcm, std::int32_t frames, float threshold, bool flush) {
   const Metadata& metadata = model_->metadata();

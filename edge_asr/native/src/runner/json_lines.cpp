@@ -1,0 +1,107 @@
+#include "json_lines.h"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "memory_use.h"
+
+namespace edge_asr::runner {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+
+std::string line(const Json& object) {
+  // a file's name need not be UTF-8
+  return object.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+Json words_of(const Transcript& transcript) {
+  Json words = Json::array();
+  for (const HeardWord& word : transcript.words) {
+    words.push_back({{"text", word.text},
+                     {"start_s", rounded(word.start_s)},
+                     {"end_s", rounded(word.end_s)},
+                     {"confidence", rounded(word.confidence)}});
+  }
+  return words;
+}
+
+Json rounded_all(const std::vector<double>& values) {
+  Json all = Json::array();
+  for (const double value : values) all.push_back(rounded(value));
+  return all;
+}
+
+Json model_of(const Identity& identity) {
+  const Json metadata = Json::parse(identity.metadata);
+  Json model{{"path", identity.model_path}, {"crc32", identity.model_crc32}};
+  for (const char* key : {"contract_version", "precision", "lower_layers", "upper_layers", "training", "exporter"}) {
+    model[key] = metadata.value(key, Json());
+  }
+  return model;
+}
+
+Json step_of(const edge_asr_step_info& step) {
+  std::string keep;
+  for (std::int32_t frame = 0; frame < step.frames; ++frame) keep += step.keep[frame] != 0 ? '1' : '0';
+  return {{"keep", keep},
+          {"upper_ran", step.upper_ran != 0},
+          {"waiting", step.waiting},
+          {"latency_ms", rounded(step.latency_ms)}};
+}
+
+}  // namespace
+
+std::string file_line(const Identity& identity, const std::string& audio, std::int64_t pass, bool interrupted,
+                      const Transcript& transcript) {
+  const edge_asr_counters& counters = transcript.counters;
+  const MemoryUse memory = memory_use();
+  return line({{"audio", audio},
+               {"pass", pass},
+               {"interrupted", interrupted},
+               {"text", transcript.final},
+               {"words", words_of(transcript)},
+               {"frames", counters.frames},
+               {"kept_frames", counters.kept_frames},
+               {"upper_runs", counters.upper_runs},
+               {"steps", counters.steps},
+               {"audio_s", counters.audio_s},
+               {"compute_s", counters.compute_s},
+               {"step_ms", rounded_all(transcript.step_ms)},
+               {"load_ms", rounded(identity.load_ms)},
+               {"threshold", rounded(static_cast<double>(identity.threshold))},
+               {"threads", identity.threads},
+               {"backend", "native"},
+               {"model", model_of(identity)},
+               {"resident_bytes", memory.resident_bytes},
+               {"peak_resident_bytes", memory.peak_resident_bytes}});
+}
+
+std::string update_line(const std::string& audio, std::int64_t pass, const Transcript& transcript,
+                        const edge_asr_update& update) {
+  Json steps = Json::array();
+  for (std::size_t i = 0; i < update.step_count; ++i) steps.push_back(step_of(update.steps[i]));
+  return line({{"audio", audio},
+               {"pass", pass},
+               {"update", true},
+               {"final", transcript.final},
+               {"partial", transcript.partial},
+               {"steps", steps}});
+}
+
+std::string crc32_of_trailer(const std::string& path) {
+  std::array<unsigned char, 4> bytes{};
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(-static_cast<std::streamoff>(bytes.size()), std::ios::end);
+  file.read(reinterpret_cast<char*>(bytes.data()), bytes.size());
+  std::array<char, 9> digits{};
+  std::snprintf(digits.data(), digits.size(), "%02x%02x%02x%02x", bytes[3], bytes[2], bytes[1], bytes[0]);
+  return digits.data();
+}
+
+}  // namespace edge_asr::runner
