@@ -31,7 +31,7 @@ std::size_t byte_of(const std::string& text, std::size_t number) {
 }  // namespace
 
 void LiveText::show(const std::string& final, const std::string& partial) {
-  const std::size_t width = std::max<std::size_t>(columns_, 2) - 1;
+  const std::size_t width = std::max<std::size_t>(columns_(), 2) - 1;
   std::string out = kClearLine;
   std::string rest = final.substr(settled_);
   while (characters(rest) > width) {

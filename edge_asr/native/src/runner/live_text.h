@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace edge_asr::runner {
 
@@ -11,9 +12,10 @@ namespace edge_asr::runner {
 class LiveText {
  public:
   using Write = std::function<void(const std::string&)>;
+  using Columns = std::function<std::size_t()>;
 
-  // `columns` of the terminal that `write` writes to.
-  LiveText(Write write, std::size_t columns) : write_(std::move(write)), columns_(columns) {}
+  // `columns` tells the width of the terminal that `write` writes to.
+  LiveText(Write write, Columns columns) : write_(std::move(write)), columns_(std::move(columns)) {}
 
   // The whole text so far; `final` begins with the `final` of the call before.
   void show(const std::string& final, const std::string& partial);
@@ -23,7 +25,7 @@ class LiveText {
 
  private:
   Write write_;
-  std::size_t columns_;
+  Columns columns_;
   std::size_t settled_ = 0;  // bytes of the final text that stand in finished lines
 };
 

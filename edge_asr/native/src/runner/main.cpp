@@ -46,8 +46,10 @@ struct Start {
 // Where the text goes while it comes.
 class Display {
  public:
-  explicit Display(const Options& options) : text_(!options.json && !options.bench) {
-    if (text_ && stdout_is_terminal()) live_.emplace(print, columns_of(STDOUT_FILENO));
+  Display(const Options& options, const std::string& name) : text_(!options.json && !options.bench) {
+    if (!text_ || !stdout_is_terminal()) return;
+    live_.emplace(print, [] { return columns_of(STDOUT_FILENO); });
+    if (options.inputs.size() > 1) print("\x1b[2m" + name + "\x1b[0m\n");
   }
 
   void heard(const Transcript& transcript) {
@@ -79,10 +81,38 @@ class Display {
   std::size_t printed_ = 0;  // bytes of the final text that a pipe has
 };
 
+// One line on stderr, where that is a terminal and the text is not seen to come.
+class Progress {
+ public:
+  explicit Progress(const Options& options)
+      : repeat_(options.repeat), shown_(options.json || options.bench || !stdout_is_terminal()) {}
+  ~Progress() { write("\r\x1b[K"); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void heard(std::int64_t pass, double new_s) {
+    heard_s_ += new_s;
+    if (ms_since(last_) < 200.0) return;
+    last_ = Clock::now();
+    const std::string of = repeat_ > 1 ? "pass " + std::to_string(pass) + " of " + std::to_string(repeat_) + ", " : "";
+    write("\r\x1b[K" + of + std::to_string(static_cast<std::int64_t>(heard_s_)) + " s of audio");
+  }
+
+ private:
+  void write(const std::string& text) const {
+    if (shown_) show(text);
+  }
+
+  std::int64_t repeat_;
+  bool shown_;
+  double heard_s_ = 0.0;
+  Clock::time_point last_ = Clock::now();
+};
+
 class Run {
  public:
   Run(const Options& options, const Start& start)
-      : options_(options), start_(start), model_((set_threads(options), options.model)) {
+      : options_(options), start_(start), model_((set_threads(options), options.model)), progress_(options) {
     check_inputs(options.inputs, options.raw, model_.metadata().sample_rate_hz);
     stream_.emplace(model_, options.threshold);
     const MemoryUse loaded = memory_use();
@@ -100,7 +130,6 @@ class Run {
 
   void all() {
     for (std::int64_t pass = 1; pass <= options_.repeat && !interrupted(); ++pass) {
-      show_progress(pass);
       for (const std::string& name : options_.inputs) {
         if (interrupted()) break;
         one(name, pass);
@@ -112,8 +141,8 @@ class Run {
  private:
   void one(const std::string& name, std::int64_t pass) {
     AudioSource source(name, options_.raw, model_.metadata().sample_rate_hz);
-    Transcript transcript;
-    Display display(options_);
+    Transcript transcript{options_.json || options_.bench};
+    Display display(options_, name);
     if (used_) stream_->restart();
     used_ = true;
     try {
@@ -132,6 +161,7 @@ class Run {
     try {
       for (const auto* samples = &source.next(); !samples->empty(); samples = &source.next()) {
         came = true;
+        progress_.heard(pass, static_cast<double>(samples->size()) / model_.metadata().sample_rate_hz);
         take(stream_->accept(samples->data(), samples->size()), name, pass, transcript, display);
         if (interrupted()) break;
       }
@@ -154,18 +184,13 @@ class Run {
     if (changed) display.heard(transcript);
   }
 
-  void show_progress(std::int64_t pass) const {
-    if (options_.repeat == 1) return;
-    show("\r\x1b[Kpass " + std::to_string(pass) + " of " + std::to_string(options_.repeat));
-    if (pass == options_.repeat) show("\r\x1b[K");
-  }
-
   const Options& options_;
   const Start& start_;
   Model model_;
   std::optional<Stream> stream_;
   Identity identity_{};
   Bench bench_;
+  Progress progress_;
   bool used_ = false;  // the stream: the next input needs a restart
 };
 

@@ -77,6 +77,12 @@ constexpr std::array<option, 12> kOptions{{
 
 Trouble misuse(const std::string& line) { return Trouble(line + " (see edge-asr-run --help)", kMisused); }
 
+// getopt_long's `?`: what it stumbled over is in optopt, or for a long option in the argument.
+Trouble unknown(const char* argument) {
+  if (optopt >= kModel) return misuse(std::string(argument) + ": this option takes no value");
+  return misuse("no such option: " + (optopt > 0 ? std::string("-") + static_cast<char>(optopt) : argument));
+}
+
 template <typename Number>
 std::optional<Number> whole(const std::string& text) {
   Number value{};
@@ -177,7 +183,7 @@ std::optional<Options> parse_options(int count, char** arguments) {
                     EDGE_ASR_EXECUTORCH_VERSION);
         return std::nullopt;
       case ':': throw misuse(std::string(arguments[optind - 1]) + " needs a value");
-      default: throw misuse("no such option: " + std::string(arguments[optind - 1]));
+      default: throw unknown(arguments[optind - 1]);
     }
   }
   options.inputs.assign(arguments + optind, arguments + count);

@@ -13,21 +13,25 @@ void append(std::string& text, const edge_asr_word* words, std::size_t count) {
 }  // namespace
 
 bool Transcript::take(const edge_asr_update& update) {
-  for (std::size_t i = 0; i < update.new_word_count; ++i) {
-    const edge_asr_word& word = update.new_words[i];
-    words.push_back({word.text, word.start_s, word.end_s, static_cast<double>(word.confidence)});
-  }
+  if (detailed) take_details(update);
   append(final, update.new_words, update.new_word_count);
   std::string next;
   append(next, update.partial_words, update.partial_word_count);
   const bool changed = update.new_word_count > 0 || next != partial;
   partial = next;
+  counters = update.counters;
+  return changed;
+}
+
+void Transcript::take_details(const edge_asr_update& update) {
+  for (std::size_t i = 0; i < update.new_word_count; ++i) {
+    const edge_asr_word& word = update.new_words[i];
+    words.push_back({word.text, word.start_s, word.end_s, static_cast<double>(word.confidence)});
+  }
   for (std::size_t i = 0; i < update.step_count; ++i) {
     step_ms.push_back(update.steps[i].latency_ms);
     step_is_upper.push_back(update.steps[i].upper_ran != 0);
   }
-  counters = update.counters;
-  return changed;
 }
 
 }  // namespace edge_asr::runner

@@ -16,15 +16,20 @@ struct HeardWord {
 };
 
 struct Transcript {
-  std::vector<HeardWord> words;   // final ones
-  std::string final;              // their text
-  std::string partial;            // the words after it, which may still change
-  std::vector<double> step_ms;    // latency of each step
-  std::vector<bool> step_is_upper;  // whether the upper layers ran in it
+  bool detailed;            // whether words and steps are kept: a microphone may go on for days
+  std::string final = "";   // text that will not change any more
+  std::string partial = ""; // the words after it, which may
   edge_asr_counters counters{};
+
+  std::vector<HeardWord> words{};     // final ones
+  std::vector<double> step_ms{};      // latency of each step
+  std::vector<bool> step_is_upper{};  // whether the upper layers ran in it
 
   // Takes an answer of the stream; true where text has changed.
   bool take(const edge_asr_update& update);
+
+ private:
+  void take_details(const edge_asr_update& update);
 };
 
 }  // namespace edge_asr::runner
