@@ -10,7 +10,8 @@ import click
 from edge_asr import __version__
 from edge_asr.commands.process import run
 
-COMMANDS = ("transcribe", "evaluate", "export", "inspect", "train", "demo", "native")  # in the order of the help
+# in the order of the help
+COMMANDS = ("transcribe", "evaluate", "export", "inspect", "train", "demo", "native", "bundle")
 
 
 class LazyGroup(click.Group):
@@ -40,6 +41,7 @@ def cli() -> None:
       edge-asr transcribe talk.flac          text as it comes
       edge-asr evaluate test.jsonl --json    WER and compute of a manifest
       edge-asr native build                  run models without torch from now on
+      edge-asr bundle -o board               a folder for a board: no Python, no pip
 
     Without --model, commands use the shipped checkpoint, exported once into your cache folder.
 

@@ -37,7 +37,7 @@ def absent(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def native_build() -> Build:
-    """The native runtime for this machine, from the user's cache; compiling it takes about ten seconds."""
+    """The native runtime for this machine, from the user's cache; compiling it takes half a minute."""
     here = target_here()
     if here is None:
         pytest.skip("no native runtime for this kind of machine")

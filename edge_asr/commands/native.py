@@ -50,7 +50,7 @@ def command() -> None:
 )
 @json_option
 def build_command(target: str | None, force: bool, sanitize: str, as_json: bool) -> None:
-    """Compile the runtime into the cache folder; about ten seconds.
+    """Compile the runtime into the cache folder; half a minute.
 
     Needs cmake, ninja or make, a C++17 compiler and the header of nlohmann-json; a missing one is told with Debian's
     package of it. Where the right ExecuTorch is not installed, its wheel (18 MB) is fetched with pip for the target:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_asr import __version__
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.sdk import SDK_VERSION, Sdk, sdk_for
 from edge_asr.native.target import Target
@@ -21,6 +23,7 @@ from edge_asr.shipped import CACHE_VARIABLE, cache_folder
 SOURCES = Path(__file__).parent
 LIBRARY = Path("lib", "libedge_asr.so")  # in the folder of a build
 RUNNER = Path("bin", "edge-asr-run")
+SDK_LICENCE = Path("LICENSE-ExecuTorch")
 KEY_DIGITS = 16  # of the hash that names a build
 NINJA_STEP = re.compile(r"\[\d+/\d+\]")
 
@@ -64,6 +67,8 @@ def build(target: Target, *, sanitize: str = "", force: bool = False, tell: Tell
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as name:
             partial = Path(name) / "installed"
             run_cmake(target, sdk, sanitize, Path(name) / "tree", partial, tell)
+            if sdk.licence is not None:
+                shutil.copyfile(sdk.licence, partial / SDK_LICENCE)
             put_in_place(partial, folder)
     except OSError as error:
         raise EdgeAsrError(
@@ -75,7 +80,8 @@ def build(target: Target, *, sanitize: str = "", force: bool = False, tell: Tell
 
 def build_folder(target: Target, sanitize: str = "") -> Path:
     """Where the build of the present sources is kept. Other sources, another SDK or another recipe: another name."""
-    digest = hashlib.sha256(f"{SDK_VERSION} {target.name} {sanitize}".encode())
+    digest = hashlib.sha256(f"{__version__} {SDK_VERSION} {target.name} {sanitize}".encode())
+    digest.update(Path(__file__).read_bytes())
     for source in source_files():
         digest.update(f"\0{source.relative_to(SOURCES).as_posix()}\0".encode() + source.read_bytes())
     variant = f"{target.name}-sanitized" if sanitize else target.name
@@ -83,9 +89,9 @@ def build_folder(target: Target, sanitize: str = "") -> Path:
 
 
 def source_files() -> list[Path]:
-    """What a build depends on: the C++ sources, and this file."""
+    """What a build is made of."""
     folders = (SOURCES / "src", SOURCES / "include")
-    found = [SOURCES / "CMakeLists.txt", Path(__file__), *(file for folder in folders for file in folder.rglob("*"))]
+    found = [SOURCES / "CMakeLists.txt", *(file for folder in folders for file in folder.rglob("*"))]
     return sorted(file for file in found if file.is_file())
 
 
@@ -135,38 +141,45 @@ def include_folders() -> Iterator[Path]:
 
 def run_cmake(target: Target, sdk: Sdk, sanitize: str, tree: Path, installed: Path, tell: Tell) -> None:
     """Configure, compile and install. Raises EdgeAsrError with the compiler's first complaint."""
-    log = installed.parents[1] / f"{target.name}.log"
-    with log.open("w", encoding="utf-8") as file:
-        for stage, command in (
-            ("configuring", ["cmake", "-S", str(SOURCES), "-B", str(tree), *settings(target, sdk, sanitize)]),
-            ("compiling", ["cmake", "--build", str(tree), "--parallel"]),
-            ("installing", ["cmake", "--install", str(tree), "--prefix", str(installed)]),
-        ):
-            code, said = run_stage(stage, command, tell)
-            file.writelines(said)
-            if code:
-                file.flush()
-                raise EdgeAsrError(f"{stage} for {target.name} failed ({first_complaint(said)}): see {log}")
-    log.unlink()
+    said: list[str] = []
+    for stage, command in (
+        ("configuring", ["cmake", "-S", str(SOURCES), "-B", str(tree), *settings(target, sdk, sanitize)]),
+        ("compiling", ["cmake", "--build", str(tree), "--parallel"]),
+        ("installing", ["cmake", "--install", str(tree), "--prefix", str(installed)]),
+    ):
+        code, lines = run_stage(stage, command, tell)
+        said += lines
+        if code:
+            log = cache_folder() / "native" / f"{target.name}.log"
+            log.write_text("".join(said), encoding="utf-8")
+            raise EdgeAsrError(f"{stage} for {target.name} failed ({first_complaint(lines)}): see {log}")
     if not is_build(installed):
         raise EdgeAsrError("the build made no runner and library: install edge-asr again")
 
 
 def run_stage(stage: str, command: Sequence[str], tell: Tell) -> tuple[int, list[str]]:
-    """Exit status and lines of a command. It ends where we do."""
+    """Exit status and lines of a command. It and all that it started end where we do."""
     tell(stage)
     said: list[str] = []
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        process_group=0,
     ) as running:
+        assert running.stdout
         try:
-            for line in running.stdout or ():
+            for line in running.stdout:
                 said.append(line)
                 step = NINJA_STEP.match(line)
                 if step:
                     tell(f"{stage} {step[0]}")
         except BaseException:
-            running.terminate()
+            os.killpg(running.pid, signal.SIGTERM)
+            running.stdout.read()  # it ends when the last of them has ended, and writes no more
             raise
     return running.returncode, said
 
@@ -193,5 +206,9 @@ def first_complaint(lines: Sequence[str]) -> str:
 def put_in_place(made: Path, folder: Path) -> None:
     """A process that has the build before this one open keeps it: files are replaced, not written over."""
     if folder.exists():
-        folder.rename(made.parent / "replaced")
-    made.rename(folder)
+        folder.rename(made.with_name("replaced"))
+    try:
+        made.rename(folder)
+    except OSError:
+        if not is_build(folder):  # another process was quicker with the same build
+            raise

@@ -26,6 +26,7 @@ SDK_VERSION = "1.5.1"  # the one that the exporter is pinned to
 WHEEL_PYTHON = "3.11"  # of the wheel that is fetched; its C++ libraries are the same for each
 DOWNLOAD_MB = 18
 RETRIES = "2"
+VERSION_FILE = PurePosixPath("executorch/share/cmake/executorch-config-version.cmake")  # read by our CMakeLists.txt
 
 Tell = Callable[[str], None]
 
@@ -181,9 +182,9 @@ def unpack(wheel: Path, folder: Path) -> None:
 
 def wanted(member: PurePosixPath) -> PurePosixPath | None:
     """Where a file of the wheel goes, or None where a build does not need it."""
-    if member.parts[:2] == ("executorch", "include"):
-        return member.relative_to("executorch")
-    if member.parent == PurePosixPath("executorch/lib") and member.suffix == ".so":
+    header = member.parts[:2] == ("executorch", "include")
+    library = member.parent == PurePosixPath("executorch/lib") and member.suffix == ".so"
+    if header or library or member == VERSION_FILE:
         return member.relative_to("executorch")
     return PurePosixPath("LICENSE") if member.match("*.dist-info/licenses/LICENSE") else None
 
