@@ -10,6 +10,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kLargest = 1 << 24;  // of any count: beyond it, a product of two might not fit an int64
+constexpr int kDeepest = 8;        // of what nests: values are copied and printed by recursion, and a stack has an end
 
 bool is_count(const Json& values, const char* key, int lowest) {
   const auto found = values.find(key);
@@ -46,8 +47,10 @@ std::string other_contract(long version) {
 }
 
 Metadata parse_metadata(const std::string& json) {
-  const Json values = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!values.is_object() || values.value("format", Json()) != "edge-asr" || !is_count(values, "contract_version", 0)) {
+  bool too_deep = false;
+  const auto look = [&](int depth, Json::parse_event_t, Json&) { return !(too_deep = too_deep || depth > kDeepest); };
+  const Json values = Json::parse(json, look, /*allow_exceptions=*/false);
+  if (too_deep || !values.is_object() || values.value("format", Json()) != "edge-asr" || !is_count(values, "contract_version", 0)) {
     throw bad_file("not a model made by edge-asr (its metadata is missing or foreign)");
   }
   const int version = values["contract_version"];

@@ -1,18 +1,17 @@
 // edge-asr-run: speech to text on a device.
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <ctime>
-#include <functional>
+#include <exception>
 #include <new>
 #include <optional>
+#include <string>
 
 #include "audio_source.h"
 #include "bench.h"
+#include "display.h"
 #include "interrupt.h"
 #include "json_lines.h"
-#include "live_text.h"
 #include "memory_use.h"
 #include "options.h"
 #include "recognizer.h"
@@ -23,12 +22,6 @@
 namespace edge_asr::runner {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
 double cpu_ms() {
   timespec taken{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &taken);
@@ -38,76 +31,23 @@ double cpu_ms() {
 // When the program began, as far as it can tell.
 struct Start {
   double before_main_ms = cpu_ms();
-  Clock::time_point main = Clock::now();
+  std::chrono::steady_clock::time_point main = std::chrono::steady_clock::now();
 
-  double ms() const { return before_main_ms + ms_since(main); }
+  double ms() const {
+    const std::chrono::duration<double, std::milli> since_main = std::chrono::steady_clock::now() - main;
+    return before_main_ms + since_main.count();
+  }
 };
 
-// Where the text goes while it comes.
-class Display {
- public:
-  Display(const Options& options, const std::string& name) : text_(!options.json && !options.bench) {
-    if (!text_ || !stdout_is_terminal()) return;
-    live_.emplace(print, [] { return columns_of(STDOUT_FILENO); });
-    if (options.inputs.size() > 1) print("\x1b[2m" + name + "\x1b[0m\n");
+// Calls the library, whose errors do not name the input.
+template <typename Call>
+const edge_asr_update& named(const AudioSource& source, Call call) {
+  try {
+    return call();
+  } catch (const Trouble& trouble) {
+    throw Trouble(source.name() + ": " + trouble.what());
   }
-
-  void heard(const Transcript& transcript) {
-    if (live_) {
-      live_->show(transcript.final, transcript.partial);
-    } else if (text_ && transcript.final.size() > printed_) {
-      print(transcript.final.substr(printed_));
-      printed_ = transcript.final.size();
-    }
-  }
-
-  void finish(const Transcript& transcript) {
-    heard(transcript);
-    if (live_) live_->finish(transcript.final);
-    else if (text_) print("\n");
-  }
-
-  // Leaves what is final, for a message that follows.
-  void abandon() noexcept {
-    try {
-      if (live_ || printed_ > 0) print("\n");
-    } catch (const Trouble&) {
-    }
-  }
-
- private:
-  bool text_;
-  std::optional<LiveText> live_;
-  std::size_t printed_ = 0;  // bytes of the final text that a pipe has
-};
-
-// One line on stderr, where that is a terminal and the text is not seen to come.
-class Progress {
- public:
-  explicit Progress(const Options& options)
-      : repeat_(options.repeat), shown_(options.json || options.bench || !stdout_is_terminal()) {}
-  ~Progress() { write("\r\x1b[K"); }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void heard(std::int64_t pass, double new_s) {
-    heard_s_ += new_s;
-    if (ms_since(last_) < 200.0) return;
-    last_ = Clock::now();
-    const std::string of = repeat_ > 1 ? "pass " + std::to_string(pass) + " of " + std::to_string(repeat_) + ", " : "";
-    write("\r\x1b[K" + of + std::to_string(static_cast<std::int64_t>(heard_s_)) + " s of audio");
-  }
-
- private:
-  void write(const std::string& text) const {
-    if (shown_) show(text);
-  }
-
-  std::int64_t repeat_;
-  bool shown_;
-  double heard_s_ = 0.0;
-  Clock::time_point last_ = Clock::now();
-};
+}
 
 class Run {
  public:
@@ -158,19 +98,16 @@ class Run {
   // Ctrl-C ends the input: what was heard before it is not lost.
   void hear(AudioSource& source, const std::string& name, std::int64_t pass, Transcript& transcript, Display& display) {
     bool came = false;
-    try {
-      for (const auto* samples = &source.next(); !samples->empty(); samples = &source.next()) {
-        came = true;
-        progress_.heard(pass, static_cast<double>(samples->size()) / model_.metadata().sample_rate_hz);
-        take(stream_->accept(samples->data(), samples->size()), name, pass, transcript, display);
-        if (interrupted()) break;
-      }
-      if (!came && !interrupted()) throw Trouble("no samples: record it again");
-      take(stream_->finish(), name, pass, transcript, display);
-    } catch (const Trouble& trouble) {
-      if (trouble.code() != kFailed || std::string(trouble.what()).rfind(source.name() + ":", 0) == 0) throw;
-      throw Trouble(source.name() + ": " + trouble.what());
+    for (const auto* samples = &source.next(); !samples->empty(); samples = &source.next()) {
+      came = true;
+      const edge_asr_update& update =
+          named(source, [&]() -> auto& { return stream_->accept(samples->data(), samples->size()); });
+      take(update, name, pass, transcript, display);
+      progress_.heard(pass, static_cast<double>(samples->size()) / model_.metadata().sample_rate_hz);
+      if (interrupted()) break;
     }
+    if (!came && !interrupted()) throw Trouble(source.name() + ": no samples: record it again");
+    take(named(source, [&]() -> auto& { return stream_->finish(); }), name, pass, transcript, display);
     display.finish(transcript);
   }
 
