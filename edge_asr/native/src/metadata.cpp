@@ -50,7 +50,8 @@ Metadata parse_metadata(const std::string& json) {
   bool too_deep = false;
   const auto look = [&](int depth, Json::parse_event_t, Json&) { return !(too_deep = too_deep || depth > kDeepest); };
   const Json values = Json::parse(json, look, /*allow_exceptions=*/false);
-  if (too_deep || !values.is_object() || values.value("format", Json()) != "edge-asr" || !is_count(values, "contract_version", 0)) {
+  if (too_deep || !values.is_object() || values.value("format", Json()) != "edge-asr" ||
+      !is_count(values, "contract_version", 0)) {
     throw bad_file("not a model made by edge-asr (its metadata is missing or foreign)");
   }
   const int version = values["contract_version"];
