@@ -96,7 +96,7 @@ class Metadata:
             if values.pop("format") != FORMAT:
                 raise KeyError("format")
             version = int(values["contract_version"])
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
             raise EdgeAsrError("not a model made by edge-asr (its metadata is missing or foreign)") from None
         if version != CONTRACT_VERSION:
             raise EdgeAsrError(other_contract(version))

@@ -162,6 +162,9 @@ static void test_misuse(const edge_asr_model *model, const recording *audio, con
   static text heard;
   size_t at = 0;
   stream = open_stream(model);
+  check(edge_asr_set_threads(2, NULL, 0, &error) == EDGE_ASR_BAD_ARGUMENT, "another pool under a loaded program");
+  check(strstr(error.message, "close it first") != NULL, "the message says what to do");
+  check(edge_asr_set_threads(1, NULL, 0, &error) == EDGE_ASR_OK, "the pool that is there");
   do {
     for (int i = 0; i < 3; ++i) {
       check(edge_asr_stream_accept(stream, wrong[i], 2, &update, &error) == EDGE_ASR_BAD_ARGUMENT, "bad samples");
@@ -172,6 +175,7 @@ static void test_misuse(const edge_asr_model *model, const recording *audio, con
   check(edge_asr_stream_accept(stream, audio->samples, 1, &update, &error) == EDGE_ASR_BAD_ARGUMENT, "a stream is over");
   check(edge_asr_stream_finish(stream, &update, &error) == EDGE_ASR_BAD_ARGUMENT, "a stream ends once");
   edge_asr_stream_close(stream);
+  check(edge_asr_set_threads(2, NULL, 0, &error) == EDGE_ASR_OK, "another pool once nothing is loaded");
 }
 
 int main(int count, char **arguments) {

@@ -59,7 +59,7 @@ typedef struct {
 EDGE_ASR_API int32_t edge_asr_abi_version(void);
 
 /* Size of ExecuTorch's thread pool, and the CPUs that this thread and the pool may run on (NULL, 0: any). Both belong to
- * the process, as the pool does: call it before anything is loaded, and never while a step runs. */
+ * the process, as the pool does: call it before a program is loaded. While one is, another size or CPUs are refused. */
 EDGE_ASR_API edge_asr_status edge_asr_set_threads(int32_t threads, const int32_t *cpus, size_t cpu_count,
                                                   edge_asr_error *error);
 

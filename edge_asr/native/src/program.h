@@ -7,6 +7,7 @@
 #include "edge_asr.h"
 #include "loaded_method.h"
 #include "model.h"
+#include "threads.h"
 
 namespace edge_asr {
 
@@ -27,6 +28,7 @@ class Program {
   const Model& model() const { return *model_; }
 
  private:
+  PoolUse pool_use_;
   std::shared_ptr<const Model> model_;  // the methods point into it
   Memory memory_;
   LoadedMethod step_;
