@@ -83,6 +83,7 @@ def test_inspect_shows_the_branch_and_its_delegates(run: Run, tiny_pte: Path) ->
     shown = run("inspect", tiny_pte)
     assert (shown.code, shown.err) == (0, "")
     for word in (
+        f"checksum {facts['file']['crc32']}, right",
         "method step",
         "XnnpackBackend",
         "linears float32",
@@ -100,6 +101,16 @@ def test_a_truncated_model_is_one_line(run: Run, tiny_pte: Path, tmp_path: Path,
     cut.write_bytes(data[: int(share * len(data))])
     arguments = (cut,) if command == "inspect" else (RECORDING, "--model", cut)
     run(command, *arguments).assert_fails("cut.pte")
+
+
+@pytest.mark.parametrize("command", ["inspect", "transcribe"])
+def test_a_model_with_a_flipped_bit_is_one_line(run: Run, tiny_pte: Path, tmp_path: Path, command: str) -> None:
+    data = bytearray(tiny_pte.read_bytes())
+    data[2 * len(data) // 3] ^= 0x10
+    flipped = tmp_path / "flipped.pte"
+    flipped.write_bytes(data)
+    arguments = (flipped,) if command == "inspect" else (RECORDING, "--model", flipped)
+    run(command, *arguments).assert_fails("flipped.pte", "damaged", "copy or export it again")
 
 
 def test_the_gate_dials_compute_from_the_same_file(run: Run, tiny_pte: Path, an4_test: Path) -> None:

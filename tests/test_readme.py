@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_asr.demo import TEXT
+from tests.checkout import copy_sources
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -57,11 +57,7 @@ def test_the_second_command_is_what_ci_runs() -> None:
 @pytest.mark.slow
 def test_the_first_command_installs_on_a_fresh_machine_and_runs_the_demo(tmp_path: Path, shipped_pte: Path) -> None:
     """In a copy of the sources, with nothing installed. The exported model comes from this run's cache."""
-    copy = tmp_path / "edge-asr"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    for name in filter(None, tracked.stdout.split("\0")):
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(REPOSITORY / name, copy / name)
+    copy = copy_sources(tmp_path / "edge-asr")
     shown = shell(INSTALL, copy, EDGE_ASR_CACHE=str(shipped_pte.parent))
     assert TEXT in shown
     assert "less compute" in shown

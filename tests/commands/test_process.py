@@ -17,7 +17,7 @@ from edge_asr.commands.screen import notice
 from edge_asr.errors import EdgeAsrError
 from tests.outcome import Run
 
-COMMANDS = ["transcribe", "evaluate", "export", "inspect", "train", "demo"]
+COMMANDS = ["transcribe", "evaluate", "export", "inspect", "train", "demo", "native", "bundle"]
 
 
 def end_of(action: object, capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
