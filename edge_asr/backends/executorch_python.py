@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import logging
-import os
-import sys
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from edge_asr.backends import thread_pool
 from edge_asr.backends.protocol import StepResult
+from edge_asr.backends.runtime_log import quiet_stderr
 from edge_asr.contract import METADATA, RESET, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import how_to_install
 
 NAME = "executorch-python"
 PREFERENCE = 0  # it costs 350 MB of memory and seconds of import: anything else is better on a device
-
-logger = logging.getLogger(__name__)
 
 
 def missing() -> str | None:
@@ -40,7 +35,7 @@ def load(path: Path, threads: int) -> ExecuTorchPython:
     Raises EdgeAsrError where the file is damaged, is not ours, or is of another contract, and where loaded programs
     run on another number of threads.
     """
-    with _quiet_stderr() as captured:
+    with quiet_stderr() as captured:
         portable_lib, runtime = _import_runtime()
         # the bindings print through `sys.stderr` as well; not while torch is imported, as its log keeps that object
         with redirect_stderr(captured), thread_pool.loading(threads, portable_lib._unsafe_reset_threadpool) as loaded:
@@ -130,32 +125,6 @@ def _import_runtime() -> tuple[Any, Any]:
         except ImportError as error:
             raise EdgeAsrError(f"ExecuTorch cannot be imported ({_first_line(error)}): install it again") from None
     return portable_lib, runtime
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[TextIO]:
-    """Keep what C++ prints to file descriptor 2 from the user's terminal: it goes to this module's debug log.
-
-    Yields the file that takes it meanwhile.
-    """
-    _flush_stderr()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
-        terminal = os.dup(2)
-        os.dup2(captured.fileno(), 2)
-        try:
-            yield captured
-        finally:
-            _flush_stderr()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            captured.seek(0)
-            for line in captured.read().splitlines():
-                logger.debug("%s", line)
-
-
-def _flush_stderr() -> None:
-    if sys.stderr is not None:  # as in a program without a terminal on Windows
-        sys.stderr.flush()
 
 
 def _first_line(error: Exception) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import sys
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int32, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import numpy as np
 
 from edge_asr.backends import thread_pool
 from edge_asr.backends.protocol import StepResult
+from edge_asr.backends.runtime_log import quiet_stderr
 from edge_asr.contract import Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.library import find_library
@@ -99,7 +102,9 @@ def load(path: Path, threads: int) -> Native:
     def resize(count: int) -> None:
         call(functions.edge_asr_set_threads, count, None, 0)
 
-    with thread_pool.loading(threads, resize) as loaded:
+    # the library keeps ExecuTorch's log to itself, until ExecuTorch's Python bindings are imported and take it over
+    bindings = "executorch.extension.pybindings.portable_lib" in sys.modules
+    with quiet_stderr() if bindings else nullcontext(), thread_pool.loading(threads, resize) as loaded:
         return loaded(load_program(functions, path))
 
 

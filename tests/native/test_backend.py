@@ -11,6 +11,7 @@ import pytest
 
 from edge_asr.audio import read_audio
 from edge_asr.backends import choose, native
+from edge_asr.contract import TRAILER, sealed
 from edge_asr.demo import RECORDING
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
@@ -130,6 +131,20 @@ except EdgeAsrError as error:
         env=clean_environment(**{LIBRARY_VARIABLE: str(native_build.library), "PYTHONPATH": ":".join(sys.path)}),
     )
     assert "the threads belong to the process" in done.stdout
+
+
+def test_a_bad_file_prints_nothing_where_the_other_runtime_came_later(
+    tiny_pte: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each runtime takes ExecuTorch's log over when it is loaded."""
+    for name in ("native", "executorch-python"):
+        choose.open_backend(tiny_pte, name=name)
+    program = tiny_pte.read_bytes()[: -TRAILER.size]
+    (tmp_path / "noise.pte").write_bytes(sealed(program[:48] + bytes(len(program) - 48)))
+    capfd.readouterr()
+    with pytest.raises(EdgeAsrError, match="damaged, not a whole ExecuTorch program"):
+        choose.open_backend(tmp_path / "noise.pte", name="native")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_commands_can_be_told_which_backend_and_say_which_it_was(run: Run, tiny_pte: Path) -> None:

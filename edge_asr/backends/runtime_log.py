@@ -1,0 +1,39 @@
+"""What ExecuTorch prints to file descriptor 2, kept from the user's terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[TextIO]:
+    """Lead what C++ prints to file descriptor 2 into this module's debug log.
+
+    Yields the file that takes it meanwhile.
+    """
+    _flush_stderr()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
+        terminal = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield captured
+        finally:
+            _flush_stderr()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            captured.seek(0)
+            for line in captured.read().splitlines():
+                logger.debug("%s", line)
+
+
+def _flush_stderr() -> None:
+    if sys.stderr is not None:  # as in a program without a terminal on Windows
+        sys.stderr.flush()
