@@ -42,17 +42,18 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 
 class LowerBlock(nn.Module):
-    """What runs on every chunk after the log-mel: subsampling, lower stack, intermediate head."""
+    """What runs on every chunk after the Fourier transform: log-mel, subsampling, lower stack, intermediate head."""
 
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
         self.config = encoder.config.lower
+        self.front_end = encoder.front_end
         self.subsampling = encoder.subsampling
         self.lower = encoder.lower
 
     def forward(
         self,
-        mel: Tensor,
+        spectrum: Tensor,
         mel_tail: Tensor,
         first_tail: Tensor,
         valid: Tensor,
@@ -61,7 +62,8 @@ class LowerBlock(nn.Module):
         bias: Tensor,
         *caches: Tensor,
     ) -> tuple[Tensor, ...]:
-        """mel [1, 4 F, mels] -> log probs [1, F, V], hand-over [1, F, lower width], the two tails, caches."""
+        """spectrum [1, 4 F, fft + 2] -> log probs [1, F, V], hand-over [1, F, lower width], the two tails, caches."""
+        mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
         layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
@@ -154,12 +156,12 @@ class StreamingProgram(nn.Module):
     def run_lower(self, pcm: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """-> log probabilities of the intermediate head [1, F, V] and hand-over [1, F, width]."""
         samples = torch.cat([self.samples_tail, pcm], dim=1)
-        mel = self.front_end(samples)
+        spectrum = self.front_end.spectrum(samples)
         rows = valid.reshape(1, -1, 1)
         extended = torch.cat([self.lower_valid, rows], dim=1)
         cos, sin = self.lower_rotary(index.unsqueeze(0))
         partial, handed, mel_tail, first_tail, *caches = self.lower(
-            mel, self.mel_tail, self.first_tail, rows, cos, sin, key_bias(extended), *self.caches("lower")
+            spectrum, self.mel_tail, self.first_tail, rows, cos, sin, key_bias(extended), *self.caches("lower")
         )
         self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
         self.set_state("mel_tail", mel_tail)

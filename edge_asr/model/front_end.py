@@ -42,15 +42,25 @@ class FrontEnd(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """Samples [N, tail_samples + n * hop_samples], float32 in [-1, 1] -> normalized log-mel [N, n, mels].
 
-        Frame t covers the window that ends with hop t. Windows are cut as three neighbouring hops, which needs
-        no gather and stays inside a delegate.
+        Frame t covers the window that ends with hop t.
+        """
+        return self.log_mel(self.spectrum(samples))
+
+    def spectrum(self, samples: Tensor) -> Tensor:
+        """Samples as in `forward` -> [N, n, fft_size + 2], real and imaginary parts side by side.
+
+        It is apart from `log_mel` because no delegate takes a Fourier transform. Windows are cut as three neighbouring
+        hops, which needs no gather.
         """
         hop, window = self.config.hop_samples, self.config.window_samples
         frames = (samples.shape[1] - self.config.tail_samples) // hop
         hops = torch.nn.functional.pad(samples, (0, 3 * hop - window)).reshape(samples.shape[0], frames + 2, hop)
         windows = torch.cat([hops[:, :frames], hops[:, 1 : frames + 1], hops[:, 2 : frames + 2]], dim=2)
         windows = windows[:, :, :window] * self.window
-        spectrum = torch.view_as_real(torch.fft.rfft(windows, n=self.config.fft_size)).flatten(2)
+        return torch.view_as_real(torch.fft.rfft(windows, n=self.config.fft_size)).flatten(2)
+
+    def log_mel(self, spectrum: Tensor) -> Tensor:
+        """Spectrum [N, n, fft_size + 2] -> normalized log-mel [N, n, mels]."""
         energies = torch.nn.functional.linear(spectrum * spectrum, self.filters)
         log_mel = torch.log(energies + self.config.energy_floor)
         return (log_mel - self.config.mel_mean) * (1.0 / self.config.mel_std)

@@ -63,10 +63,14 @@ if TYPE_CHECKING:
 
 
 class FrontEndModule(Protocol):
-    """An `nn.Module` from samples to feature rows."""
+    """An `nn.Module` from samples to feature rows, in two parts: row t ends with hop t."""
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """float32 [N, tail_samples + n * hop_samples] -> [N, n, mels]; row t ends with hop t."""
+    def spectrum(self, samples: Tensor) -> Tensor:
+        """float32 [N, tail_samples + n * hop_samples] -> [N, n, fft_size + 2]: what no delegate takes. It runs outside
+        of them, so keep it small; a front end without a Fourier transform only cuts the samples into rows here."""
+
+    def log_mel(self, spectrum: Tensor) -> Tensor:
+        """[N, n, fft_size + 2] -> [N, n, mels]. It is exported with the lower stack."""
 
 
 class SubsamplingModule(Protocol):

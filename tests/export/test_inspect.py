@@ -96,6 +96,7 @@ def test_the_branch_holds_the_upper_stack(int8_report: dict[str, Any]) -> None:
     assert sum(item["count"] for item in learnt) == 1 + 6 * CONFIG.upper.layers + 1
     assert {"inputs": 48, "outputs": 144, "datatype": "qcint8", "sums_squares": False, "count": 2} in learnt
     assert not_taken["delegates"] == []
+    assert list(not_taken["operators"]) == ["aten::full.out"]  # the empty result; caches are handed on, not cloned
     assert int8_report["methods"]["reset"]["branches"] == []
 
 

@@ -23,9 +23,11 @@ CONFIG = EncoderConfig(
 
 
 class HopEnergies(nn.Module):
-    def forward(self, samples: Tensor) -> Tensor:
-        hops = samples[:, CONFIG.front_end.tail_samples :].reshape(len(samples), -1, 80, 2)
-        return hops.square().sum(dim=3)
+    def spectrum(self, samples: Tensor) -> Tensor:
+        return samples[:, CONFIG.front_end.tail_samples :].reshape(len(samples), -1, 80, 2)
+
+    def log_mel(self, spectrum: Tensor) -> Tensor:
+        return spectrum.square().sum(dim=3)
 
 
 class Averages(nn.Module):
@@ -115,7 +117,8 @@ def test_another_encoder_streams() -> None:
     chunks, chunk, samples = 6, 4, 4 * CONFIG.frame_samples
     audio = 0.3 * torch.randn(1, chunks * samples) * torch.linspace(0, 1, chunks * samples)
 
-    features = encoder.front_end(nn.functional.pad(audio, (CONFIG.front_end.tail_samples, 0)))
+    padded = nn.functional.pad(audio, (CONFIG.front_end.tail_samples, 0))
+    features = encoder.front_end.log_mel(encoder.front_end.spectrum(padded))
     x, _, _ = encoder.subsampling(features, features[:, :1], features[:, :1])
     unused, real = torch.zeros(1), torch.ones(1, chunks * chunk, 1)
     logits, handed = encoder.lower(x, real, unused, unused, unused, [WholePast(2)])
