@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,9 @@ class Utterance:
     line: int  # line number in the manifest, from 1
 
 
-def read_manifest(path: Path) -> list[Utterance]:
-    """Read and check every line. Raises EdgeAsrError that names the file and the line."""
+def read_manifest(path: Path, report_fault: Callable[[str], None] | None = None) -> list[Utterance]:
+    """Read and check every line. Raises EdgeAsrError that names the file and the line; with `report_fault`, lines at
+    fault are told to it instead, and left out."""
     try:
         # some editors write a byte order mark; and only "\n" ends a line: JSON strings may hold U+2028
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -30,7 +32,16 @@ def read_manifest(path: Path) -> list[Utterance]:
         raise EdgeAsrError(f"{path}: no such manifest") from None
     except (OSError, UnicodeDecodeError) as error:
         raise EdgeAsrError(f"{path}: cannot be read as a manifest ({error})") from None
-    utterances = [parse_line(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
+    utterances = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            utterances.append(parse_line(line, number, path))
+        except EdgeAsrError as fault:
+            if report_fault is None:
+                raise
+            report_fault(str(fault))
     if not utterances:
         raise EdgeAsrError(f"{path}: the manifest has no utterances")
     return utterances

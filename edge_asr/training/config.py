@@ -37,6 +37,7 @@ class TrainingConfig:
 
     manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder, or absolute
     repeats: tuple[int, ...] = ()  # how often an epoch meets the utterances of each manifest; once where left out
+    on_fault: str = "fatal"  # a broken line, unreadable audio, text too long for its audio: "fatal", or "skip" and tell
     easy_manifests: int = 0  # in the first epochs, only so many of the manifests; 0: all of them
     easy_epochs: int = 0  # epochs that leave the harder manifests out, until CTC has found its first alignments
     dev_utterances: int = 100  # whole speakers are held out until this many utterances are
@@ -101,6 +102,10 @@ def read_config(path: Path) -> RunConfig:
     training = parse_section(TrainingConfig, values.get("training", {}), path)
     if NEVER_SKIP not in training.dev_thresholds or min(training.dev_thresholds) >= NEVER_SKIP:
         raise EdgeAsrError(f"{path}: dev_thresholds must hold {NEVER_SKIP} and a lower one: the gate off and on")
+    if training.on_fault not in ("fatal", "skip"):
+        raise EdgeAsrError(f"{path}: on_fault must be 'fatal' or 'skip', not {training.on_fault!r}")
+    if training.repeats and len(training.repeats) != len(training.manifests):
+        raise EdgeAsrError(f"{path}: repeats must name one number for each of the {len(training.manifests)} manifests")
     return RunConfig(
         model=values.get("model", {}),
         training=training,

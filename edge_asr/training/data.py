@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ import soxr
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance
+from edge_asr.model.config import EncoderConfig, FrontEndConfig
 from edge_asr.tokens import BLANK, Tokens
+
+FRAME_SAMPLES = EncoderConfig.SUBSAMPLING * FrontEndConfig.hop_samples  # samples of an encoder frame
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,39 @@ def load_examples(
     utterances: Sequence[Utterance],
     processor: sentencepiece.SentencePieceProcessor,
     speeds: Sequence[float],
+    manifest: Path,
+    report_fault: Callable[[str], None] | None = None,
 ) -> list[Example]:
-    """Read and resample all audio once; it stays in memory as int16."""
+    """Read and resample all audio once; it stays in memory as int16.
+
+    Raises EdgeAsrError that names the manifest's line where audio cannot be read, or where CTC has fewer frames than it
+    needs for the text; with `report_fault`, such utterances are told to it instead, and left out.
+    """
     examples = []
     for utterance in utterances:
-        samples = read_audio(utterance.audio)
-        waves = tuple(to_int16(change_speed(samples, speed)) for speed in speeds)
-        ids = tuple(i for i in processor.encode(utterance.text) if i != 0)
-        examples.append(Example(waves=waves, ids=ids, text=utterance.text))
+        try:
+            examples.append(load_example(utterance, processor, speeds))
+        except EdgeAsrError as error:
+            fault = f"{manifest}:{utterance.line}: {error}"
+            if report_fault is None:
+                raise EdgeAsrError(fault) from None
+            report_fault(fault)
     return examples
+
+
+def load_example(
+    utterance: Utterance, processor: sentencepiece.SentencePieceProcessor, speeds: Sequence[float]
+) -> Example:
+    samples = read_audio(utterance.audio)
+    waves = tuple(to_int16(change_speed(samples, speed)) for speed in speeds)
+    ids = tuple(i for i in processor.encode(utterance.text) if i != 0)
+    needed = len(ids) + sum(a == b for a, b in pairwise(ids))  # a blank between repeats
+    shortest = -(-min(len(wave) for wave in waves) // FRAME_SAMPLES)
+    if needed > shortest:
+        raise EdgeAsrError(
+            f"{utterance.audio}: {shortest} frames are too few for the {needed} that CTC needs for '{utterance.text}'"
+        )
+    return Example(waves=waves, ids=ids, text=utterance.text)
 
 
 def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:

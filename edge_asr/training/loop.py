@@ -119,29 +119,38 @@ class Trainer:
     def load_data(self, data: Path) -> None:
         """Read manifests, hold out the development speakers, learn the pieces on the training text."""
         training = self.config.training
-        train: list[Utterance] = []
+        report = self.report_fault if training.on_fault == "skip" else None
+        repeats = training.repeats or (1,) * len(training.manifests)
+        train: dict[str, list[Utterance]] = {}
         held: list[Utterance] = []
-        counts: list[int] = []
-        sizes: list[int] = []  # examples of each manifest in an epoch
-        for name, repeat in zip(training.manifests, training.repeats or (1,) * len(training.manifests), strict=True):
-            utterances = read_manifest(data / name)
+        for name in training.manifests:
+            train[name] = read_manifest(data / name, report)
             if name == training.dev_manifest:
-                utterances, held = hold_out(utterances, training.dev_utterances)
-            train += utterances
-            counts += [repeat] * len(utterances)
-            sizes.append(repeat * len(utterances))
+                train[name], held = hold_out(train[name], training.dev_utterances)
         prefix = self.folder / "tokens"
         if self.rank == 0 and not prefix.with_suffix(".model").is_file():
-            texts = [u.text for u, count in zip(train, counts, strict=True) for _ in range(count)]
+            weighed = zip(train.values(), repeats, strict=True)
+            texts = [u.text for utterances, repeat in weighed for u in utterances * repeat]
             learn_pieces(texts, training.pieces, prefix)
         if self.world > 1:
             distributed.barrier()
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
         self.tokens: Tokens = tokens_of(processor)
-        loaded = load_examples(train, processor, self.config.augmentation.speeds)
-        self.examples = [example for example, count in zip(loaded, counts, strict=True) for _ in range(count)]
-        self.easy = sum(sizes[: training.easy_manifests]) if training.easy_manifests else len(self.examples)
-        self.dev = load_examples(held, processor, (1.0,))
+        speeds = self.config.augmentation.speeds
+        self.examples: list[Example] = []
+        self.easy = 0  # examples of the easy manifests, which come first
+        for number, (name, utterances) in enumerate(train.items(), start=1):
+            loaded = load_examples(utterances, processor, speeds, data / name, report)
+            self.examples += loaded * repeats[number - 1]
+            if number <= (training.easy_manifests or len(train)):
+                self.easy = len(self.examples)
+        self.dev = load_examples(held, processor, (1.0,), data / training.dev_manifest, report)
+        if not self.examples:
+            raise EdgeAsrError("no utterance is left to train on: mend the lines reported above")
+
+    def report_fault(self, fault: str) -> None:
+        self.log(f"skipped: {fault}")
+        self.record({"skipped": fault})
 
     def train(self) -> None:
         """Run until `steps`, evaluating and saving on the way. Ctrl-C ends the step that is under way, saves, and

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +17,13 @@ import pytest
 import soundfile
 import torch
 
+from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.training.config import AugmentationConfig, RunConfig, TrainingConfig
 from edge_asr.training.loop import Trainer, pad
 
+REPOSITORY = Path(__file__).parents[2]
 TONES_HZ = {"LOW": 300, "MID": 900, "TOP": 2_700}  # each word is a tone
 MODEL = {
     "subsampling_channels": 4,
@@ -68,6 +77,22 @@ def logged(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+def as_toml(config: RunConfig) -> str:
+    """The configuration file of a run. JSON's numbers, strings and lists are TOML's."""
+
+    def value(item: object) -> str:
+        if isinstance(item, dict):
+            return "{" + ", ".join(f"{key} = {value(part)}" for key, part in item.items()) + "}"
+        return json.dumps(item)
+
+    sections = dataclasses.asdict(config)
+    return "\n".join(
+        line
+        for name, fields in sections.items()
+        for line in (f"[{name}]", *(f"{key} = {value(item)}" for key, item in fields.items()))
+    )
+
+
 class CrashingTrainer(Trainer):
     """Dies right after its state was saved, or two steps later, whose work is then lost."""
 
@@ -97,6 +122,27 @@ def test_a_resumed_run_ends_where_a_straight_one_does(
     for part in ("model", "average"):
         for name, value in expected[part].items():
             assert torch.equal(found[part][name], value), f"{part} {name}"
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_weights(tones: Path, tmp_path: Path, straight_run: Path) -> None:
+    """kill -9 after the first evaluation has saved, whatever the run is doing then; the same command once more."""
+    config = run_config(steps=20, evaluate_every=10)
+    (tmp_path / "config.toml").write_text(as_toml(config))
+    options = {"--config": "config.toml", "--data": tones, "--run-dir": "run", "--threads": torch.get_num_threads()}
+    arguments = [str(part) for option in options.items() for part in option]
+    command = [sys.executable, "-m", "edge_asr", "train", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
+        while not (tmp_path / "run" / "state.pt").is_file() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    found, expected = (torch.load(f / "state.pt", weights_only=True) for f in (tmp_path / "run", straight_run))
+    assert found["progress"] == expected["progress"]
+    for name, value in expected["model"].items():
+        assert torch.equal(found["model"][name], value), name
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +187,43 @@ def test_no_development_speaker_is_trained_on(tones: Path, tmp_path: Path) -> No
     trainer = Trainer(run_config(steps=1), tones, tmp_path)
     assert len(trainer.dev) == 6  # whole speakers have six utterances
     assert len(trainer.examples) == 18
+
+
+@pytest.fixture
+def faulty(tones: Path, tmp_path: Path) -> Path:
+    """A data folder whose manifest has a broken line, a missing, a corrupt and a far too short recording."""
+    folder = tmp_path / "faulty"
+    shutil.copytree(tones, folder)
+    (folder / "corrupt.wav").write_bytes(b"RIFF, they say")
+    soundfile.write(folder / "short.wav", np.zeros(800), 16_000)
+    lines = (folder / "tones.jsonl").read_text().splitlines()
+    for name in ("missing.wav", "corrupt.wav", "short.wav"):
+        lines.append(json.dumps({"audio_filepath": name, "text": "LOW MID TOP", "speaker": "s0"}))
+    (folder / "tones.jsonl").write_text("\n".join([*lines[:2], "{broken", *lines[2:]]))
+    return folder
+
+
+def test_faulty_utterances_are_told_with_their_line_and_skipped(
+    faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer(run_config(steps=1, on_fault="skip"), faulty, tmp_path / "run")
+    assert len(trainer.examples) + len(trainer.dev) == 24
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("skipped: ")]
+    for line, what in ((3, "broken JSON"), (26, "missing.wav"), (27, "corrupt.wav"), (28, "too few")):
+        assert any(f"tones.jsonl:{line}:" in fault and what in fault for fault in told), (line, told)
+    assert len(told) == 4
+    assert [entry["skipped"] for entry in logged(tmp_path / "run")] == [
+        fault.removeprefix("skipped: ") for fault in told
+    ]
+
+
+@pytest.mark.parametrize(("keep", "message"), [(3, ":3: broken JSON"), (27, ":26: .*corrupt"), (28, ":26: .*too few")])
+def test_a_fault_is_fatal_unless_told_otherwise(faulty: Path, tmp_path: Path, keep: int, message: str) -> None:
+    lines = (faulty / "tones.jsonl").read_text().splitlines()
+    sound = lines[:2] + lines[3:25]
+    (faulty / "tones.jsonl").write_text("\n".join(lines[:3] if keep == 3 else [*sound, "", lines[keep - 1]]))
+    with pytest.raises(EdgeAsrError, match=message):
+        Trainer(run_config(steps=1), faulty, tmp_path / "run")
 
 
 def test_repeats_weigh_manifests(tones: Path, tmp_path: Path) -> None:
