@@ -7,12 +7,13 @@ digits for digits, months for months), so that a model meets sequences that no s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import soundfile
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import read_manifest
+from edge_asr.training.data import hold_out
 
 ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-us-nyc")
 ESPEAK_VARIANTS = (
@@ -67,25 +69,25 @@ def synthesize(
     folder: Path,
     utterances: int,
     seed: int = 1,
-    progress: Callable[[int], None] | None = None,
+    held_out: int = 0,
+    progress: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Write `utterances` FLAC files and `train.jsonl` into `folder`; returns the manifest. `progress` gets the count.
+    """Write `utterances` FLAC files and `train.jsonl` into `folder`; returns the manifest. `progress` hears of each.
 
-    Files that are there already are kept, so that an interrupted run goes on. Raises EdgeAsrError where neither
-    program is installed, or one of them fails.
+    `held_out` leaves out the texts of the speakers that `training.data.hold_out` keeps for development from the first
+    manifest. Files that are there already are kept, so that an interrupted run goes on. Raises EdgeAsrError where
+    neither program is installed, one of them fails, or the folder cannot be written or holds another plan's files.
     """
     programs = tuple(name for name in ("espeak-ng", "flite") if shutil.which(name))
     if not programs:
         raise EdgeAsrError("neither espeak-ng nor flite is installed: apt install espeak-ng flite")
-    texts = [utterance.text for manifest in manifests for utterance in read_manifest(manifest)]
-    plan = draw_plan(texts, utterances, programs, seed)
-    audio = folder / "train"
-    audio.mkdir(parents=True, exist_ok=True)
+    first, _ = hold_out(read_manifest(manifests[0]), held_out)
+    others = [utterance for manifest in manifests[1:] for utterance in read_manifest(manifest)]
+    plan = draw_plan([utterance.text for utterance in first + others], utterances, programs, seed)
+    audio = prepare_folder(folder, plan)
     lines = []
     with ThreadPoolExecutor() as pool:
-        for done, (utterance, duration_s) in enumerate(
-            zip(plan, pool.map(lambda item: speak(item, audio), plan), strict=True), start=1
-        ):
+        for utterance, duration_s in zip(plan, pool.map(lambda item: speak(item, audio), plan), strict=True):
             lines.append(
                 json.dumps(
                     {
@@ -96,13 +98,26 @@ def synthesize(
                     }
                 )
             )
-            if progress:
-                progress(done)
+            progress()
     manifest = folder / "train.jsonl"
     partial = manifest.with_suffix(".partial")
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     partial.replace(manifest)
     return manifest
+
+
+def prepare_folder(folder: Path, plan: Sequence[Utterance]) -> Path:
+    """Make the folder of the audio, and note whose it is. Raises EdgeAsrError where it is another plan's."""
+    digest = hashlib.sha256(json.dumps([asdict(utterance) for utterance in plan]).encode()).hexdigest()
+    audio, mark = folder / "train", folder / "plan.sha256"
+    try:
+        audio.mkdir(parents=True, exist_ok=True)
+        if mark.is_file() and mark.read_text() != digest:
+            raise EdgeAsrError(f"{folder}: holds speech for other texts, voices or another seed: name an empty folder")
+        mark.write_text(digest)
+    except OSError as error:
+        raise EdgeAsrError(f"{folder}: cannot be written ({error.strerror})") from None
+    return audio
 
 
 def draw_plan(texts: Sequence[str], utterances: int, programs: Sequence[str], seed: int) -> list[Utterance]:
