@@ -38,7 +38,11 @@ def flatten_caches(layers: list[LayerCaches]) -> list[Tensor]:
 
 def log_probabilities(logits: Tensor) -> Tensor:
     """log softmax, written so that a delegate takes it: the runtime's own log_softmax is 20 times slower."""
-    return torch.log(torch.softmax(logits, dim=-1).clamp(min=SMALLEST_PROBABILITY))
+    return log_of(torch.softmax(logits, dim=-1))
+
+
+def log_of(probabilities: Tensor) -> Tensor:
+    return torch.log(probabilities.clamp(min=SMALLEST_PROBABILITY))
 
 
 class LowerBlock(nn.Module):
@@ -47,6 +51,7 @@ class LowerBlock(nn.Module):
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
         self.config = encoder.config.lower
+        self.blank_id = encoder.config.blank_id
         self.front_end = encoder.front_end
         self.subsampling = encoder.subsampling
         self.lower = encoder.lower
@@ -62,13 +67,16 @@ class LowerBlock(nn.Module):
         bias: Tensor,
         *caches: Tensor,
     ) -> tuple[Tensor, ...]:
-        """spectrum [1, 4 F, fft + 2] -> log probs [1, F, V], hand-over [1, F, lower width], the two tails, caches."""
+        """spectrum [1, 4 F, fft + 2] -> log probs [1, F, V], blank probability [1, F, 1], hand-over
+        [1, F, lower width], the two tails, caches."""
         mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
         layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
         logits, handed = self.lower(x, valid, cos, sin, bias, lefts)
-        return (log_probabilities(logits), handed, mel_tail, first_tail, *flatten_caches(layers))
+        probabilities = torch.softmax(logits, dim=-1)
+        blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
+        return (log_of(probabilities), blank, handed, mel_tail, first_tail, *flatten_caches(layers))
 
 
 class UpperBlock(nn.Module):
@@ -90,8 +98,19 @@ class UpperBlock(nn.Module):
 
 
 class StreamingProgram(nn.Module):
-    """One chunk in, emissions out (`edge_asr.contract`). All shapes are static; the number of kept frames is data."""
+    """One chunk in, emissions out (`edge_asr.contract`). All shapes are static; the number of kept frames is data.
 
+    What runs outside the delegates is written with few kinds of operators: each kind is a kernel whose code takes
+    memory, and a call. Reshapes cost nothing; `unsqueeze` and `x[i]` copy.
+    """
+
+    # Constants.
+    positions: Tensor  # int64 [F], 0 to F - 1
+    ends: Tensor  # int64 [2 F, 1], 1 to 2 F
+    zero: Tensor  # int64 [1]
+    one: Tensor  # int64 [1]
+    almost_full: Tensor  # int64 [1], F - 1
+    patience: Tensor  # int64 [1], frames that the oldest waiting frame may be behind the chunk's first
     # State: the past of the front end, of the lower stack, of the gate and of the upper stack.
     samples_tail: Tensor  # [1, tail_samples]
     mel_tail: Tensor  # [1, 1, mels]
@@ -130,7 +149,15 @@ class StreamingProgram(nn.Module):
         state |= {f"lower_cache_{i}": cache for i, cache in enumerate(initial_caches(config.lower, left))}
         state |= {f"upper_cache_{i}": cache for i, cache in enumerate(initial_caches(config.upper, left))}
         self.state_names = list(state)
-        for name, value in state.items():
+        constants = {
+            "positions": torch.arange(frames),
+            "ends": torch.arange(1, 2 * frames + 1).reshape(-1, 1),
+            "zero": torch.tensor([0]),
+            "one": torch.tensor([1]),
+            "almost_full": torch.tensor([frames - 1]),
+            "patience": torch.tensor([(config.gate.max_wait_chunks - 1) * frames]),
+        }
+        for name, value in (constants | state).items():
             self.register_buffer(name, value)
 
     def caches(self, stack: str) -> tuple[Tensor, ...]:
@@ -145,22 +172,23 @@ class StreamingProgram(nn.Module):
         self, pcm: Tensor, frames: Tensor, threshold: Tensor, flush: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The contract's `step`."""
-        index = self.next_frame + torch.arange(self.config.chunk_frames)
-        valid = (torch.arange(self.config.chunk_frames) < frames).to(torch.float32)
-        partial, handed = self.run_lower(pcm, index, valid)
-        keep = self.decide(partial, valid, threshold)
-        final, block_index, waiting = self.run_upper(handed, keep, index, flush)
+        size, vocabulary = self.config.chunk_frames, self.config.vocabulary
+        index = self.next_frame + self.positions
+        valid = (self.positions < frames).to(torch.float32)
+        partial, blank, handed = self.run_lower(pcm, index, valid)
+        keep = self.decide(blank.reshape(1, size), valid, threshold)
+        final, block_index, waiting = self.run_upper(handed.reshape(size, -1), keep, index, flush)
         self.set_state("next_frame", self.next_frame + frames)
-        return partial[0], keep, final, block_index, waiting
+        return partial.reshape(size, vocabulary), keep, final.reshape(size, vocabulary), block_index, waiting
 
-    def run_lower(self, pcm: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """-> log probabilities of the intermediate head [1, F, V] and hand-over [1, F, width]."""
+    def run_lower(self, pcm: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """-> log probabilities of the intermediate head [1, F, V], of blank [1, F, 1], and hand-over [1, F, width]."""
         samples = torch.cat([self.samples_tail, pcm], dim=1)
         spectrum = self.front_end.spectrum(samples)
         rows = valid.reshape(1, -1, 1)
         extended = torch.cat([self.lower_valid, rows], dim=1)
-        cos, sin = self.lower_rotary(index.unsqueeze(0))
-        partial, handed, mel_tail, first_tail, *caches = self.lower(
+        cos, sin = self.lower_rotary(index.reshape(1, -1))
+        partial, blank, handed, mel_tail, first_tail, *caches = self.lower(
             spectrum, self.mel_tail, self.first_tail, rows, cos, sin, key_bias(extended), *self.caches("lower")
         )
         self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
@@ -169,53 +197,64 @@ class StreamingProgram(nn.Module):
         self.set_state("lower_valid", extended[:, rows.shape[1] :])
         for i, cache in enumerate(caches):
             self.set_state(f"lower_cache_{i}", cache)
-        return partial, handed
+        return partial, blank, handed
 
-    def decide(self, partial: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
-        """Which frames go up: float32 [F], 1.0 or 0.0."""
+    def decide(self, blank: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
+        """Blank probability [1, F] -> which frames go up: float32 [F], 1.0 or 0.0."""
         right = self.config.gate.spike_right
-        spikes = find_spikes(torch.exp(partial[:, :, self.config.blank_id]), threshold) * valid
+        spikes = find_spikes(blank, threshold) * valid
         keep = extend_spikes(spikes, self.spikes_tail, self.config.gate)
         if right:
             self.set_state("spikes_tail", spikes[:, spikes.shape[1] - right :])
-        return keep[0] * valid
+        return keep.reshape(-1) * valid
 
     def run_upper(self, handed: Tensor, keep: Tensor, index: Tensor, flush: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Append the kept frames to those that wait; run one block if one is due. See `gate.plan_blocks`.
+        """Append the kept frames [F, lower width] to those that wait; run one block if one is due, as
+        `gate.plan_blocks` says.
 
-        -> log probabilities [F, V], their frame numbers [F] (-1 where empty), frames still waiting [1].
+        -> log probabilities [1, F, V], their frame numbers [F] (-1 where empty), frames still waiting [1].
         """
         size = self.config.chunk_frames
-        rows = torch.cat([self.waiting_rows, handed[0]], dim=0)
+        rows = torch.cat([self.waiting_rows, handed], dim=0)
         indices = torch.cat([self.waiting_index, index], dim=0)
-        present = torch.cat([(torch.arange(size) < self.waiting_count).to(torch.int64), keep.to(torch.int64)])
+        present = torch.cat([(self.positions < self.waiting_count).to(torch.int64), keep.to(torch.int64)])
         rank = torch.cumsum(present, dim=0)
         total = rank[2 * size - 1 :]
         # source[j] is where the j-th present row lies: as many rows as have a rank of at most j come before it.
-        slots = torch.arange(2 * size)
-        source = (rank.unsqueeze(0) <= slots.unsqueeze(1)).to(torch.int64).sum(dim=1).clamp(max=2 * size - 1)
-        oldest = torch.index_select(indices, 0, source[:1])
-        overdue = oldest + (self.config.gate.max_wait_chunks - 1) * size < index[:1]
-        run = (total >= size) | ((total > 0) & ((keep.sum() == 0) | (flush > 0) | overdue))
-        taken = run.to(torch.int64) * torch.clamp(total, max=size)
+        source = (rank.reshape(1, -1) < self.ends).to(torch.int64).sum(dim=1).clamp(max=2 * size - 1)
+        run = self.is_due(total, torch.index_select(indices, 0, source[:1]), index[:1], flush)
+        taken = run * torch.clamp(total, max=size)
 
         block = source[:size]
         block_index = torch.index_select(indices, 0, block)
-        filled = (torch.arange(size) < taken).to(torch.float32).reshape(1, -1, 1)
-        final = self.run_block(run, torch.index_select(rows, 0, block).unsqueeze(0), filled, block_index)
+        filled = (self.positions < taken).to(torch.int64)
+        final = self.run_block(run, torch.index_select(rows, 0, block), filled.to(torch.float32), block_index)
 
-        rest = torch.index_select(source, 0, torch.arange(size) + run.to(torch.int64) * size)
+        rest = torch.index_select(source, 0, self.positions + run * size)
         waiting = total - taken
         self.set_state("waiting_rows", torch.index_select(rows, 0, rest))
         self.set_state("waiting_index", torch.index_select(indices, 0, rest))
         self.set_state("waiting_count", waiting)
-        final_index = torch.where(torch.arange(size) < taken, block_index, -1)
-        return final[0], final_index, waiting + 0
+        return final, (block_index + 1) * filled - 1, waiting + 0
+
+    def is_due(self, total: Tensor, oldest: Tensor, first: Tensor, flush: Tensor) -> Tensor:
+        """int64 [1], 1 where a block runs: it is full; or some frames wait, and the chunk keeps none, or the stream
+        is flushed, or the oldest frame has waited long enough."""
+        kept = total - self.waiting_count
+        smaller = torch.cat([self.almost_full, self.zero, kept, self.zero, oldest + self.patience])
+        larger = torch.cat([total, total, self.one, flush, first])
+        holds = (smaller < larger).to(torch.int64)
+        full, some, reasons = holds[:1], holds[1:2], holds[2:]
+        return (full + some * reasons.sum(dim=0, keepdim=True)).clamp(max=1)
 
     def run_block(self, run: Tensor, rows: Tensor, filled: Tensor, index: Tensor) -> Tensor:
-        """The branch: upper stack or nothing. -> log probabilities [1, F, V]; zeros where it did not run."""
+        """The branch: upper stack or nothing, on rows [F, lower width] of which `filled` [F] are real.
+
+        -> log probabilities [1, F, V]; zeros where it did not run.
+        """
+        rows, filled = rows.reshape(1, *rows.shape), filled.reshape(1, -1, 1)
         extended = torch.cat([self.upper_valid, filled], dim=1)
-        cos, sin = self.upper_rotary(index.unsqueeze(0))
+        cos, sin = self.upper_rotary(index.reshape(1, -1))
         vocabulary = self.config.vocabulary
 
         def ran(rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
@@ -226,13 +265,13 @@ class StreamingProgram(nn.Module):
 
         operands = (rows, filled, cos, sin, key_bias(extended), *self.caches("upper"))
         if torch.compiler.is_compiling():
-            final, *caches = torch.cond(run[0], ran, skipped, operands)
+            final, *caches = torch.cond((self.zero < run).reshape(()), ran, skipped, operands)
         else:  # torch.cond outside an export compiles its branches first, which takes a minute and proves nothing
             final, *caches = (ran if run else skipped)(*operands)
         for i, cache in enumerate(caches):
             self.set_state(f"upper_cache_{i}", cache)
-        kept = extended[:, filled.shape[1] :]
-        self.set_state("upper_valid", torch.where(run, kept, self.upper_valid))
+        change = (extended[:, filled.shape[1] :] - self.upper_valid) * run.to(torch.float32)
+        self.set_state("upper_valid", self.upper_valid + change)
         return final
 
 

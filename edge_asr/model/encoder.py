@@ -36,9 +36,10 @@ class Rotary(nn.Module):
 
     def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
         """int64 [B, F] -> cos and sin, each float32 [B, F, 1, head_width / 2]."""
-        turns = torch.remainder(frame_index.unsqueeze(-1) * self.steps, self.period_frames)
+        batch, frames = frame_index.shape
+        turns = torch.remainder(frame_index.reshape(batch, frames, 1, 1) * self.steps, self.period_frames)
         angle = turns.to(torch.float32) * (2 * math.pi / self.period_frames)
-        return torch.cos(angle).unsqueeze(2), torch.sin(angle).unsqueeze(2)
+        return torch.cos(angle), torch.sin(angle)
 
 
 class Subsampling(nn.Module):
@@ -59,7 +60,8 @@ class Subsampling(nn.Module):
         mel_tail [N, 1, mels]: the last mel frame; first_tail [N, channels, 1, mels / 2]: the last output of the
         first convolution. Zeros at the start of a stream.
         """
-        first = functional.relu(self.first(torch.cat([mel_tail, mel], dim=1).unsqueeze(1)))
+        image, tail = (rows.reshape(rows.shape[0], 1, rows.shape[1], rows.shape[2]) for rows in (mel, mel_tail))
+        first = functional.relu(self.first(torch.cat([tail, image], dim=2)))
         second = functional.relu(self.second(torch.cat([first_tail, first], dim=2)))
         flat = second.permute(0, 2, 1, 3).reshape(mel.shape[0], second.shape[2], self.channels * self.bands[2])
         return self.out(flat), mel[:, -1:], first[:, :, -1:]
@@ -260,7 +262,7 @@ class GatedEncoder(nn.Module):
 
 def key_bias(valid: Tensor) -> Tensor:
     """Valid rows [B, R, 1], 1.0 or 0.0 -> what is added to attention scores, [B, 1, 1, R]."""
-    return ((valid - 1.0) * -MASKED).permute(0, 2, 1).unsqueeze(1)
+    return ((valid - 1.0) * -MASKED).reshape(valid.shape[0], 1, 1, valid.shape[1])
 
 
 def block_table(keep: Tensor, chunk_frames: int, max_wait_chunks: int) -> Tensor:

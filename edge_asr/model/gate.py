@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from edge_asr.model.config import GateConfig
 
@@ -14,7 +15,7 @@ def find_spikes(blank_probability: Tensor, threshold: Tensor | float) -> Tensor:
     A frame is blank where its blank probability is above the threshold; a threshold of 1 therefore skips nothing
     (the clamp guards against a softmax that rounds to more than 1).
     """
-    return (blank_probability.clamp(max=1.0) <= threshold).to(blank_probability.dtype)
+    return 1.0 - (threshold < blank_probability.clamp(max=1.0)).to(blank_probability.dtype)
 
 
 def extend_spikes(spikes: Tensor, carry: Tensor, config: GateConfig) -> Tensor:
@@ -24,7 +25,7 @@ def extend_spikes(spikes: Tensor, carry: Tensor, config: GateConfig) -> Tensor:
     as 0.0 or 1.0. Frames before a spike are kept inside the chunk only: the chunk before has been decided already.
     """
     frames = spikes.shape[1]
-    padded = torch.cat([carry, spikes, torch.zeros_like(spikes[:, :1]).repeat(1, config.spike_left)], dim=1)
+    padded = functional.pad(torch.cat([carry, spikes], dim=1), (0, config.spike_left))
     keep = padded[:, :frames]
     for shift in range(1, config.spike_left + config.spike_right + 1):
         keep = torch.maximum(keep, padded[:, shift : shift + frames])
