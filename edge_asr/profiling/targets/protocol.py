@@ -14,12 +14,13 @@ class RunRequest:
     """One process of `edge-asr-run` on the target."""
 
     model: Path  # here; the target has its copy
-    recordings: tuple[Path, ...]  # WAV files here, 16 kHz mono 16-bit; the target has its copies
+    recordings: tuple[Path, ...]  # WAV files here, 16 kHz mono 16-bit, in order, some twice; the target has its copies
     threshold: float
     threads: int = 1
     cpus: str | None = None  # as --cpus takes it
     repeat: int = 1  # passes over the recordings in the one process
     bench: bool = False  # --bench --json: one object at the end, with memory
+    steps: bool = False  # --json-steps: an object for each update too
 
 
 class Files(Protocol):
