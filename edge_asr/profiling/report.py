@@ -1,15 +1,24 @@
 """What a measurement says, for every target: the profiler writes it, sweeps, comparisons and the Android app follow it.
 
-`to_json` writes it and `from_json` reads it back; `report_schema.json` beside this file is the same as JSON Schema. A
-figure that was not measured is null, never 0. Times are wall clock.
+`to_json` writes it and `from_json` reads it back; `report_schema.json` beside this file is the same as JSON Schema
+(`python -m edge_asr.profiling.report_schema` prints it). A figure that was not measured is null, never 0. Times are
+wall clock.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
+import types
+import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edge_asr.errors import EdgeAsrError
+
 SCHEMA_VERSION = 1
+FORMAT = "edge-asr-profile"
 
 EnergyKind = Literal["measured", "estimate", "not measured"]
 
@@ -179,6 +188,8 @@ class Protocol:
 
     warm_up_passes: int
     passes: int  # of each setting
+    traversals: int  # of all recordings in a pass
+    cold_starts: int  # fresh processes of each setting, for its loading, its first step and its memory
     interleaved: bool
     cool_down_s: float
     recordings: int
@@ -211,14 +222,78 @@ class Report:
 
 
 def to_json(report: Report) -> str:
-    """Raises ValueError where a figure is not finite."""
-    raise NotImplementedError
+    """Indented, with a final newline. Raises ValueError where a figure is not finite."""
+    return json.dumps(to_dict(report), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """As JSON has it: `format` first, lists for tuples."""
+    plain: dict[str, Any] = _plain(dataclasses.asdict(report))
+    return {"format": FORMAT, "schema_version": plain.pop("schema_version"), **plain}
 
 
 def from_json(text: str) -> Report:
     """Raises EdgeAsrError where it is not a report, or of a newer schema."""
-    raise NotImplementedError
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise EdgeAsrError(f"not a profile: broken JSON ({error})") from None
+    if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
+        raise EdgeAsrError("not a profile made by edge-asr (no 'format' that says so)")
+    version = value.get("schema_version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise EdgeAsrError(f"not a profile: schema_version is {version!r}")
+    if version > SCHEMA_VERSION:
+        raise EdgeAsrError(
+            f"a profile of schema {version}, this edge-asr reads up to schema {SCHEMA_VERSION}: upgrade edge-asr"
+        )
+    report: Report = _decode(Report, value, "")
+    return report
 
 
-def to_dict(report: Report) -> dict[str, Any]:
-    raise NotImplementedError
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    """`value` as `kind`, a type that a field of a report may have. Raises EdgeAsrError that names the field."""
+    origin, options = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _decode_object(kind, value, where)
+    if origin in (types.UnionType, typing.Union):
+        (wanted,) = [option for option in options if option is not types.NoneType]  # all unions here are `X | None`
+        return None if value is None else _decode(wanted, value, where)
+    if origin is Literal and value in options:
+        return value
+    if origin is tuple and isinstance(value, list):
+        same = len(options) == 2 and options[1] is Ellipsis
+        if same or len(options) == len(value):
+            each = [options[0]] * len(value) if same else options
+            return tuple(_decode(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(each, value, strict=True)))
+    if origin is dict and isinstance(value, dict):
+        return {key: _decode(options[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value) if abs(value) < 1e300 else math.inf
+        if math.isfinite(number):
+            return number
+    if kind in (str, bool, int) and type(value) is kind:
+        return value
+    raise EdgeAsrError(f"not a profile: {where.lstrip('.') or 'it'} is {json.dumps(value)[:60]}")
+
+
+def _decode_object(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise EdgeAsrError(f"not a profile: {where.lstrip('.') or 'it'} is not an object")
+    hints = typing.get_type_hints(kind)
+    for name in value.keys() ^ hints.keys():
+        has = "lacks" if name in hints else "has an unknown"
+        raise EdgeAsrError(f"not a profile of schema {SCHEMA_VERSION}: {where.lstrip('.') or 'it'} {has} '{name}'")
+    return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
