@@ -198,6 +198,9 @@ def test_json_steps_shows_text_grow(runner: Runner, beeps: Path, text: str) -> N
     assert any(update["partial"] for update in updates)
     assert (updates[-1]["final"], updates[-1]["partial"]) == (last["text"], "")
     assert last["text"] + "\n" == text
+    assert updates[-1]["audio_s"] == last["audio_s"] == pytest.approx(1.2)
+    for update in updates:
+        assert update["call_ms"] >= sum(step["latency_ms"] for step in update["steps"])
     keep = "".join(step["keep"] for update in updates for step in update["steps"])
     assert (len(keep), keep.count("1")) == (last["frames"], last["kept_frames"])
 

@@ -101,6 +101,7 @@ std::string update_line(const std::string& audio, std::int64_t pass, const Trans
                {"update", true},
                {"final", transcript.final},
                {"partial", transcript.partial},
+               {"audio_s", transcript.counters.audio_s},
                {"call_ms", rounded(call_ms)},
                {"steps", steps}});
 }
