@@ -59,9 +59,16 @@ class Sampler(Protocol):
 class Target(Protocol):
     """A device that can be measured. A context manager: leaving it leaves nothing behind on the device."""
 
-    name: str  # local, ssh:user@host, adb:serial
-    emulated: bool  # time means nothing
-    files: Files
+    @property
+    def name(self) -> str:
+        """`local`, `ssh:user@host`, `adb:serial`."""
+
+    @property
+    def emulated(self) -> bool:
+        """Time means nothing."""
+
+    @property
+    def files(self) -> Files: ...
 
     def __enter__(self) -> Target: ...
     def __exit__(
