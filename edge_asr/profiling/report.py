@@ -38,10 +38,10 @@ class Distribution:
 class Latency:
     """Of one setting. Emulated targets have none."""
 
-    cold_load_ms: Distribution  # a fresh process each: file checked, mapped, weights packed
-    start_to_first_result_ms: Distribution  # a fresh process each: from its start to the first step's result
-    first_step_ms: Distribution  # a fresh process each
-    warm_step_ms: Distribution  # all later steps of all passes
+    cold_load_ms: Distribution | None  # a fresh process each: file checked, mapped, weights packed
+    start_to_first_result_ms: Distribution | None  # a fresh process each: from its start to the first step's result
+    first_step_ms: Distribution | None  # a fresh process each
+    warm_step_ms: Distribution | None  # all steps of all passes, which begin once a process is warm
     warm_step_upper_ms: Distribution | None  # of them, those in which the upper stack ran
     warm_step_skipped_ms: Distribution | None  # and those in which it did not
     first_partial_ms: Distribution | None  # audio heard, plus compute, when the first text is shown; over recordings
@@ -58,9 +58,9 @@ class Memory:
     file_bytes: int  # the model
     planned_bytes: int | None  # arenas for state and activations
     packed_bytes: int | None  # weights as the delegate keeps them, with the rest of the heap
-    peak_rss_bytes: int | None
-    peak_pss_bytes: int | None  # shared pages divided among their users
-    growth_bytes: int | None  # resident memory at the end of the last pass over that at the end of the first
+    peak_rss_bytes: int | None  # the highest of the fresh processes
+    pss_bytes: int | None  # at a process's end, with shared pages divided among their users
+    growth_bytes: int | None  # resident after hearing all recordings twice, over that after hearing them once
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass of one setting over all recordings, raw, for those who want other statistics."""
+    """One pass of one setting over all recordings, `traversals` times; raw, for those who want other statistics."""
 
     order: int  # position in the interleaved sequence of all passes
     compute_s: float  # inside the model's steps
@@ -118,8 +118,8 @@ class Result:
     """All that was measured of one setting."""
 
     setting: Setting
-    audio_s: float  # of one pass
-    frames: int | None  # of one pass
+    audio_s: float  # of all recordings, once, as are the counts below
+    frames: int | None
     kept_frames: int | None
     upper_runs: int | None
     steps: int | None
@@ -176,7 +176,7 @@ class Conditions:
     system: str  # kernel or Android release
     cpus: str | None  # affinity asked for
     threads: int
-    charging: bool | None  # on a battery device: energy is then not measured
+    charging: bool | None  # whether a battery is being charged; null where there is none
     before: Snapshot
     after: Snapshot
     versions: dict[str, str]  # edge_asr, executorch, python, ...
