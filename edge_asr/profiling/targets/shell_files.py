@@ -78,17 +78,20 @@ class ShellFiles:
 
 
 class ShellSampler:
-    """`Sampler` of the protocol. A sample's time is the middle between before and after the line ran."""
+    """`Sampler` of the protocol. A sample's time is the middle between before and after the line ran. It has begun
+    when it is entered: the first sample is there, or none will come."""
 
     def __init__(self, start: StartShell, shell_line: str, interval_s: float) -> None:
         self._start = start
         self._script = sampling_script(shell_line, interval_s)
         self._samples: list[Sample] = []
+        self._begun = threading.Event()
 
     def __enter__(self) -> ShellSampler:
         self._shell = self._start(self._script)
         self._reader = threading.Thread(target=self._take_all, name="sampler", daemon=True)
         self._reader.start()
+        self._begun.wait(ANSWER_WITHIN_S)
         return self
 
     def __exit__(
@@ -110,6 +113,9 @@ class ShellSampler:
             while block := os.read(self._shell.stdout.fileno(), 65_536):
                 *whole, rest = re.split(f"{END}(.*)\n", rest + block.decode(errors="replace"))
                 self._samples += map(parse_sample, whole[::2], whole[1::2])
+                if self._samples:
+                    self._begun.set()
+        self._begun.set()
 
 
 def parse_sample(text: str, after: str) -> Sample:

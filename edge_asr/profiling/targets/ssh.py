@@ -7,10 +7,9 @@ import shlex
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.bundle import MODEL, RUNNER, make_bundle
@@ -23,7 +22,7 @@ from edge_asr.profiling.targets.shell_files import ShellFiles
 from edge_asr.profiling.targets.ssh_connection import LOST, ORPHAN_AFTER_S, Address, Connection, Session
 
 CANNOT_EXECUTE, NOT_FOUND = 126, 127  # exit statuses of a shell
-TELL_EVERY_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 18
 
 Tell = Callable[[str], None]
 
@@ -147,24 +146,23 @@ class SshTarget:
 
     def _copy(self, files: Sequence[tuple[Path, str]]) -> None:
         """(file here, name there) as one tar stream. Raises EdgeAsrError."""
-        try:
-            total = sum(path.stat().st_size for path, _ in files)
-            self._require_space(total)
-            with self._connection.session(f"cd {shlex.quote(self.folder)} && exec tar xf -") as session:
-                assert session.process.stdin
-                try:
-                    pipe = Told(session.process.stdin, self._progress(total))
-                    with tarfile.open(fileobj=pipe, mode="w|", format=tarfile.USTAR_FORMAT, dereference=True) as tar:
-                        for path, name in files:
-                            tar.add(path, name, filter=nobodys)
-                    session.process.stdin.close()
-                except BrokenPipeError:
-                    pass  # it has ended, and says why
-                code = session.process.wait()
-                if code:
-                    raise EdgeAsrError(f"{self.name}: {self._copy_trouble(code, session.complaint())}")
-        except OSError as error:
-            raise EdgeAsrError(f"{error.filename or self.name}: cannot be copied ({error.strerror or error})") from None
+        total = sum(path.stat().st_size for path, _ in files)
+        self._require_space(total)
+        with self._connection.session(f"cd {shlex.quote(self.folder)} && exec tar xf -") as session:
+            assert session.process.stdin
+            sent = 0
+            try:
+                for block in tar_blocks(files):
+                    session.process.stdin.write(block)
+                    sent += len(block)
+                    done_mb, total_mb = min(sent, total) / 1e6, total / 1e6
+                    self._tell(f"copying to {self.name}: {done_mb:.1f} of {total_mb:.1f} MB")
+                session.process.stdin.close()
+            except BrokenPipeError:
+                pass  # it has ended, and says why
+            code = session.process.wait()
+            if code:
+                raise EdgeAsrError(f"{self.name}: {self._copy_trouble(code, session.said())}")
 
     def _require_space(self, wanted_bytes: int) -> None:
         table = (self.files.ask(f"df -Pk {shlex.quote(self.folder)}") or "").splitlines()
@@ -181,11 +179,7 @@ class SshTarget:
             return "the connection was lost while copying"
         if "No space" in said or "quota" in said:
             return f"no space in {self._address.folder} there: make room, or name another folder, {self._elsewhere()}"
-        return f"the files could not be unpacked there ({said or f'tar ended with {code}'})"
-
-    def _progress(self, total: int) -> Callable[[int], None]:
-        what = f"copying to {self.name}"
-        return lambda sent: self._tell(f"{what}: {min(sent, total) / 1e6:.1f} of {total / 1e6:.1f} MB")
+        return f"the files could not be unpacked there ({said.partition(chr(10))[0] or f'tar ended with {code}'})"
 
     def _elsewhere(self) -> Address:
         return Address(self._address.host, self._address.port, "/var/tmp")
@@ -197,33 +191,22 @@ class SshTarget:
         return f"cd {shlex.quote(self.folder)} && exec 3<&0 && {{ {run}; {watch}; wait $p; s=$?; kill $w; exit $s; }}"
 
 
-@dataclass
-class Told:
-    """A pipe that tells how much has gone through it."""
-
-    pipe: IO[bytes]
-    tell: Callable[[int], None]
-    sent: int = 0
-    told: int = 0
-
-    def write(self, data: bytes) -> int:
-        self.pipe.write(data)
-        self.sent += len(data)
-        if self.sent - self.told >= TELL_EVERY_BYTES:
-            self.told = self.sent
-            self.tell(self.sent)
-        return len(data)
-
-
-def nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """As the user there would have made it: who owns it here says nothing there."""
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    return entry
+def tar_blocks(files: Sequence[tuple[Path, str]]) -> Iterator[bytes]:
+    """A tar archive of (file, name in it), in the format that every `tar` reads. Raises OSError."""
+    for path, name in files:
+        entry = tarfile.TarInfo(name)
+        entry.size = path.stat().st_size
+        entry.mode = path.stat().st_mode & 0o777
+        yield entry.tobuf(tarfile.USTAR_FORMAT)
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                yield block
+        yield bytes(-entry.size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def runner_trouble(code: int, said: str) -> str:
     """A line for a runner that failed; it says itself why, but for one that was killed."""
     if code > 128 and not said.startswith("edge-asr-run"):
         return f"edge-asr-run was ended by signal {code - 128}{f' ({said})' if said else ''}: out of memory there?"
-    return said or f"edge-asr-run ended with {code}"
+    return said.removeprefix(f"{RUNNER}: ") or f"edge-asr-run ended with {code}"

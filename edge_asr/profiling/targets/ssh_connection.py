@@ -168,9 +168,13 @@ class Session:
     process: subprocess.Popen[bytes]
     complaints: IO[bytes]
 
+    def said(self) -> str:
+        """All of its stderr so far."""
+        return text_of(self.complaints).strip()
+
     def complaint(self) -> str:
-        """The last line on its stderr, or an empty one."""
-        return (text_of(self.complaints).strip().splitlines() or [""])[-1]
+        """The last line of that, or an empty one."""
+        return (self.said().splitlines() or [""])[-1]
 
 
 def text_of(file: IO[bytes]) -> str:
