@@ -14,6 +14,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.meters.protocol import Window
 
 FEWEST_SAMPLES = 2  # within a window
+FEWEST_LEVELS = 8  # different values, to tell a source's resolution from
 CLOCK_RESOLUTION_S = 0.01  # of a target's time stamps: /proc/uptime counts hundredths
 TWO_SIDED_95 = 1.96  # standard deviations of a normal distribution
 UNIFORM_SD = 1 / math.sqrt(12)  # of a quantity known to lie within a step of 1
@@ -119,9 +120,10 @@ def sampling_variance(times_s: np.ndarray, watts: np.ndarray, begin_s: float, en
 
 
 def resolution_of(values: np.ndarray) -> float:
-    """The smallest step between any two of them; 0 where all are equal."""
-    steps = np.diff(np.unique(values))
-    return float(steps.min()) if len(steps) else 0.0
+    """The smallest step between any two of them; 0 where they are too few different ones to tell steps of the source
+    from steps of the power."""
+    distinct = np.unique(values)
+    return float(np.diff(distinct).min()) if len(distinct) >= FEWEST_LEVELS else 0.0
 
 
 def edge_uncertainty(times_s: np.ndarray, joules: np.ndarray, edge_s: float) -> tuple[float, float]:

@@ -37,6 +37,7 @@ NAMES = {  # whole words, where the header has no unit
 }
 DELIMITERS = ",;\t|"
 HEAD_LINES = 100  # among which the data must begin
+SURE_LINES = 5  # that tell whether they do
 # what a bare number of time can only be: seconds, milliseconds, ... since 1970
 EPOCH_UNITS_S = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e9, 1.0))
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -266,7 +267,7 @@ def table_of(path: Path) -> Table:
     head = lines[:HEAD_LINES]
     for start in range(len(head)):
         delimiter = delimiter_of(head[start])
-        if is_data(head[start], delimiter) and (start + 1 == len(lines) or is_data(lines[start + 1], delimiter)):
+        if are_data(lines[start : start + SURE_LINES], delimiter):
             data = [line for line in lines[start:] if line.strip()]
             if len(data) > 1 and len(split(data[-1], delimiter)) < len(split(data[0], delimiter)):
                 data.pop()  # the meter was switched off while it wrote
@@ -295,9 +296,15 @@ def split(line: str, delimiter: str | None) -> list[str]:
     return [cell.strip().strip('"') for cell in line.split(delimiter)]
 
 
+def are_data(lines: Sequence[str], delimiter: str | None) -> bool:
+    """The first line, and half of those after it: a value may be missing."""
+    after = [is_data(line, delimiter) for line in lines[1:] if line.strip()]
+    return is_data(lines[0], delimiter) and 2 * sum(after) >= len(after)
+
+
 def is_data(line: str, delimiter: str | None) -> bool:
     """Whether it begins with a number or a time, and has another number."""
-    cells = split(line, delimiter)
+    cells = split(line, delimiter) or [""]
     numbers = [bool(NUMBER.fullmatch(cell.replace(",", ".")) or ISO_TIME.match(cell)) for cell in cells]
     return numbers[0] and (sum(numbers) > 1 or len(cells) == 1)
 
