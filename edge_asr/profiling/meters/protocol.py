@@ -26,7 +26,9 @@ class Window:
     seconds: float
     samples: int  # that lie within
     sample_hz: float  # of them, as they came
-    uncertainty_j: float  # half-width of the 95 % interval: from the sampling, the resolution and the clock
+    # half-width of the 95 % interval: from the sampling, the resolution and the clock; a meter's own calibration, which
+    # only its maker knows, is not in it
+    uncertainty_j: float
 
 
 class Meter(Protocol):
