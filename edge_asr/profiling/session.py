@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ class Session:
         self._extras: dict[str, Extras] = {}
         self._lead_in = lead_in(recordings)
 
-    def run(self) -> Iterator[int]:
+    def run(self) -> Generator[int, None, None]:
         """Measure. Yields the number of whole rounds after each: one pass of every setting. Raises EdgeAsrError."""
         count = len(self.seen)
         self.progress.expect(count * (self.plan.cold_starts + 1 + self.plan.passes))
