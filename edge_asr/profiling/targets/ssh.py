@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,11 +19,9 @@ from edge_asr.profiling.targets.protocol import RunRequest
 from edge_asr.profiling.targets.runner_line import parse_line, runner_arguments
 from edge_asr.profiling.targets.shell_files import ShellFiles
 from edge_asr.profiling.targets.ssh_connection import LOST, ORPHAN_AFTER_S, Address, Connection, Session
+from edge_asr.profiling.targets.tar_stream import Named, Tell, send, size_of
 
 CANNOT_EXECUTE, NOT_FOUND = 126, 127  # exit statuses of a shell
-BLOCK_BYTES = 1 << 18
-
-Tell = Callable[[str], None]
 
 
 class SshTarget:
@@ -144,22 +141,12 @@ class SshTarget:
             return "no loader for the runner there: its system is 32-bit, or without glibc (musl)"
         return runner_trouble(code, said)
 
-    def _copy(self, files: Sequence[tuple[Path, str]]) -> None:
+    def _copy(self, files: Named) -> None:
         """(file here, name there) as one tar stream. Raises EdgeAsrError."""
-        total = sum(path.stat().st_size for path, _ in files)
-        self._require_space(total)
+        self._require_space(size_of(files))
         with self._connection.session(f"cd {shlex.quote(self.folder)} && exec tar xf -") as session:
             assert session.process.stdin
-            sent = 0
-            try:
-                for block in tar_blocks(files):
-                    session.process.stdin.write(block)
-                    sent += len(block)
-                    done_mb, total_mb = min(sent, total) / 1e6, total / 1e6
-                    self._tell(f"copying to {self.name}: {done_mb:.1f} of {total_mb:.1f} MB")
-                session.process.stdin.close()
-            except BrokenPipeError:
-                pass  # it has ended, and says why
+            send(files, session.process.stdin, self.name, self._tell)
             code = session.process.wait()
             if code:
                 raise EdgeAsrError(f"{self.name}: {self._copy_trouble(code, session.said())}")
@@ -189,20 +176,6 @@ class SshTarget:
         run = f"{shlex.join(command)} 3<&- & p=$!"  # what is started with & has no stdin
         watch = "{ read -r _ <&3; kill $p; } >/dev/null 2>&1 & w=$!"
         return f"cd {shlex.quote(self.folder)} && exec 3<&0 && {{ {run}; {watch}; wait $p; s=$?; kill $w; exit $s; }}"
-
-
-def tar_blocks(files: Sequence[tuple[Path, str]]) -> Iterator[bytes]:
-    """A tar archive of (file, name in it), in the format that every `tar` reads. Raises OSError."""
-    for path, name in files:
-        entry = tarfile.TarInfo(name)
-        entry.size = path.stat().st_size
-        entry.mode = path.stat().st_mode & 0o777
-        yield entry.tobuf(tarfile.USTAR_FORMAT)
-        with path.open("rb") as file:
-            while block := file.read(BLOCK_BYTES):
-                yield block
-        yield bytes(-entry.size % tarfile.BLOCKSIZE)
-    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def runner_trouble(code: int, said: str) -> str:
