@@ -39,8 +39,9 @@ def mean_w(files: FakeFiles) -> float:
     return window.joules / window.seconds
 
 
-def test_a_portable_tells_power(files: FakeFiles):
-    files.write(portable() | supply("AC", type="Mains", online=0))
+@pytest.mark.parametrize("power_now", [19_195_000, -19_195_000])
+def test_a_portable_tells_power(files: FakeFiles, power_now: int):
+    files.write(portable(power_now=power_now) | supply("AC", type="Mains", online=0))
     assert mean_w(files) == pytest.approx(19.195)
     assert battery.find(files)[0].name == "battery:BAT0"
 

@@ -13,8 +13,9 @@ STAT = "/proc/stat"
 
 
 def stat(user_ticks: float) -> dict[str, object]:
-    """cpu: user nice system idle iowait irq softirq steal guest guest_nice"""
-    return {STAT: f"cpu  {int(user_ticks)} 0 1000 99999 50 0 0 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nintr 12"}
+    """cpu: user nice system idle iowait irq softirq steal guest guest_nice; guest is counted in user already"""
+    user = int(user_ticks)
+    return {STAT: f"cpu  {user} 0 1000 {9 * user} {3 * user} 0 0 {user} {user} 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nintr 12"}
 
 
 def test_busy_cpus_times_watts_is_marked_an_estimate(files: FakeFiles):

@@ -69,7 +69,12 @@ def test_an_ina219_tells_power_in_microwatts(files: FakeFiles):
 def test_an_orin_nx_is_its_module_input_alone(files: FakeFiles):
     files.write(ina3221(1, {"VDD_IN": (19_000, 400), "VDD_CPU_GPU_CV": (19_000, 120), "VDD_SOC": (19_000, 80)}))
     meters = hwmon.find(files)
-    assert [meter.name for meter in meters if meter.automatic] == ["hwmon:ina3221"]
+    assert [(meter.name, meter.automatic) for meter in meters] == [
+        ("hwmon:ina3221", True),
+        ("hwmon:ina3221:VDD_IN", False),
+        ("hwmon:ina3221:VDD_CPU_GPU_CV", False),
+        ("hwmon:ina3221:VDD_SOC", False),
+    ]
     assert meters[0].covers == "the module's input (VDD_IN)"
     assert mean_w(files, "hwmon:ina3221") == pytest.approx(7.6)
 

@@ -19,7 +19,7 @@ from tests.profiling.meters.fake_files import FakeFiles
 IDLE_W, LOAD_W = 1.5, 2.5
 UNIX_LESS_TARGET_S = 1_777_636_800.0
 BUSY = tuple(Span(1010 + 4 * i, 1013 + 4 * i) for i in range(5))  # five passes of 3 s, a second apart
-REST = (Span(1002, 1009.9), Span(1030, 1037))
+REST = (Span(1002.0047, 1009.99), Span(1029.01, 1037))
 AUDIO_S = 6.0
 
 
