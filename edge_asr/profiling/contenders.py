@@ -26,8 +26,12 @@ class Work:
 class Contender(Protocol):
     """One setting that can be run, in a fresh process each time."""
 
-    setting: Setting
-    file_bytes: int  # of the model, all its files
+    @property
+    def setting(self) -> Setting: ...
+
+    @property
+    def file_bytes(self) -> int:
+        """Of the model, all its files."""
 
     def run(self, work: Work) -> Iterator[dict[str, Any]]:
         """The objects that `edge-asr-run` prints for it, as they come, one a recording. Raises EdgeAsrError.

@@ -30,8 +30,6 @@ class Ingredients:
 
     metadata: Metadata  # of the `.pte` that they are compared with
     checkpoint: Path | None = None  # its weights; None: the shipped ones
-    language_model: Path | None = None  # PocketSphinx's; None: AN4's in $EDGE_ASR_DATA
-    dictionary: Path | None = None  # likewise
     threads: int = 1
     cpus: str | None = None
 
@@ -101,11 +99,10 @@ def cached_onnx(checkpoint: Path, precision: str, chunk_ms: int) -> Path:
 
 
 def sphinx_baseline(ingredients: Ingredients) -> Baseline:
-    """Raises EdgeAsrError where there is no language model or dictionary."""
+    """With AN4's language model and dictionary. Raises EdgeAsrError where they are not there."""
     from edge_asr.profiling.baselines.pocketsphinx import acoustic_model
 
-    language_model = ingredients.language_model or of_corpus("an4.lm")
-    dictionary = ingredients.dictionary or of_corpus("an4.dic")
+    language_model, dictionary = of_corpus("an4.lm"), of_corpus("an4.dic")
     acoustic = sorted(path for path in acoustic_model().rglob("*") if path.is_file())
     files = [*acoustic, language_model, dictionary]
     setting = Setting(
