@@ -37,14 +37,16 @@ def result_of(seen: Seen, texts: Sequence[str] | None, energy: PassEnergy, extra
         upper_runs="".join(flags).count(RAN) if flags else None,
         steps=sum(len(item.step_ms) for item in once) or None,
         latency=None if emulated else latency_of(seen, extras),
-        memory=memory_of(seen),
+        memory=memory_of(seen, emulated),
         energy=energy.energy,
         accuracy=None if not texts else accuracy_of(seen, texts),
-        passes=tuple(
-            Pass(each.order, each.compute_s, each.cpu_s, joules)
-            for each, joules in zip(seen.passes, energy.joules, strict=True)
-        ),
+        passes=() if emulated else passes_of(seen, energy),
     )
+
+
+def passes_of(seen: Seen, energy: PassEnergy) -> tuple[Pass, ...]:
+    each_with_energy = zip(seen.passes, energy.joules, strict=True)
+    return tuple(Pass(each.order, each.compute_s, each.cpu_s, joules) for each, joules in each_with_energy)
 
 
 def latency_of(seen: Seen, extras: Extras) -> Latency:
@@ -72,15 +74,15 @@ def with_decoding(seen: Seen, stages_ms: dict[str, float] | None) -> dict[str, f
     return {**stages_ms, DECODE: sum(item.decode_ms or 0.0 for item in heard) / steps}
 
 
-def memory_of(seen: Seen) -> Memory:
-    """Of the fresh processes: what varies, as its highest."""
+def memory_of(seen: Seen, emulated: bool) -> Memory:
+    """Of the fresh processes: what varies, as its highest. An emulator's process is another."""
     return Memory(
         file_bytes=seen.contender.file_bytes,
         planned_bytes=highest(of_cold(seen, "planned_bytes")),
-        packed_bytes=highest(of_cold(seen, "heap_bytes")),
-        peak_rss_bytes=highest(of_cold(seen, "peak_resident_bytes")),
-        pss_bytes=highest(of_cold(seen, "proportional_bytes")),
-        growth_bytes=seen.growth_bytes,
+        packed_bytes=None if emulated else highest(of_cold(seen, "heap_bytes")),
+        peak_rss_bytes=None if emulated else highest(of_cold(seen, "peak_resident_bytes")),
+        pss_bytes=None if emulated else highest(of_cold(seen, "proportional_bytes")),
+        growth_bytes=None if emulated else seen.growth_bytes,
     )
 
 
@@ -123,8 +125,8 @@ def compare(
         if not emulated:
             ratios += ratio(first, other, COMPUTE, first.compute_s, other.compute_s)
             ratios += ratio(first, other, ENERGY, energies[first.name].joules, energies[other.name].joules)
-        peaks = [of_cold(each, "peak_resident_bytes") for each in (first, other)]
-        ratios += ratio(first, other, PEAK_RSS, *peaks)
+            peaks = [of_cold(each, "peak_resident_bytes") for each in (first, other)]
+            ratios += ratio(first, other, PEAK_RSS, *peaks)
         if texts:
             changes.append(wer_change(first, other, texts))
     return ratios, changes
