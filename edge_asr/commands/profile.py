@@ -30,8 +30,10 @@ from edge_asr.profiling.recordings import as_waves, sources
 from edge_asr.profiling.report import Report, to_json
 from edge_asr.profiling.session import Plan, Session
 from edge_asr.profiling.table import print_report
+from edge_asr.profiling.targets.adb import AdbTarget, Benchmark
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.local import NAME as LOCAL
+from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
 from edge_asr.profiling.targets.protocol import Target
 
 NOT_QUOTABLE = 3  # exit code under --strict
@@ -196,7 +198,7 @@ def command(
     found = sources(audio, limit)
     outputs.check()
     meter_options = MeterOptions(meter_name, energy_log, parse_options(energy_columns), energy_estimate)
-    check_names(against)
+    check_names(against, target_name)
     programs = Programs(read_program(model_or_shipped(model)), [read_program(Path(n)) for n in against if is_file(n)])
     with contextlib.ExitStack() as stack:
         with progress_bar("reading recordings", len(found)) as advance:
@@ -204,6 +206,13 @@ def command(
         with stages("preparing") as tell:
             target: Target = choose_target(target_name, run_with, tell)
             stack.enter_context(target)
+            if isinstance(target, AdbTarget):
+                energy = {"--energy": meter_name, "--energy-log": energy_log, "--energy-estimate": energy_estimate}
+                refuse_for_phones({"--cpus": cpus, "--operators": operators, **energy})
+                at = phone_thresholds(programs.main.metadata.default_threshold, thresholds, against, BASELINES)
+                models, line = tuple(programs.paths()), command_line(context)
+                report = target.measure(Benchmark(models, at, recordings, threads, passes, cool_down_s, line))
+                return finish(report, outputs, strict)
             contenders = list(settings(target, programs, thresholds, against, threads, cpus, tell))
             target.prepare(programs.paths(), recordings.waves)
             meter = find_meter(target.files, meter_options)
@@ -211,6 +220,11 @@ def command(
         work = stack.enter_context(working("profiling"))
         session = Session(target, contenders, recordings, plan, meter, command_line(context), work)
         report = run_session(session, outputs, work)
+    return finish(report, outputs, strict)
+
+
+def finish(report: Report, outputs: Outputs, strict: bool) -> int:
+    """Returns the exit code."""
     show(report, outputs)
     return NOT_QUOTABLE if strict and not report.verdict.quotable else 0
 
@@ -269,9 +283,11 @@ def is_file(name: str) -> bool:
     return name not in (OFF, NONE, *BASELINES) and ("/" in name or "." in name)
 
 
-def check_names(against: Sequence[str]) -> None:
+def check_names(against: Sequence[str], target_name: str) -> None:
     """Raises EdgeAsrError."""
     for name in against:
+        if name in BASELINES and target_name != LOCAL:
+            raise EdgeAsrError(f"--against {name}: baselines run on this machine only, and the target is {target_name}")
         if name not in (OFF, NONE, *BASELINES) and not is_file(name):
             raise EdgeAsrError(
                 f"--against {name}: neither `off`, a .pte file, `none`, nor one of {', '.join(BASELINES)}"
@@ -311,8 +327,6 @@ def settings(
         known.add(key)
         if not isinstance(item, str):
             yield make(item[0], item[1], prefix=prefixes[item[0].path])
-        elif target.name != LOCAL:
-            raise EdgeAsrError(f"--against {item}: baselines run on this machine only, and the target is {target.name}")
         else:
             yield choose_baseline(item, Ingredients(main.metadata, threads=threads, cpus=cpus), tell)
 

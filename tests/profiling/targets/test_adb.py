@@ -15,7 +15,9 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.recordings import Recordings
 from edge_asr.profiling.report import Report, to_json
 from edge_asr.profiling.targets.adb import AdbTarget, Benchmark, choose_device, parse_serial
+from edge_asr.profiling.targets.phone_settings import phone_thresholds
 from edge_asr.profiling.targets.protocol import RunRequest
+from tests.outcome import Run
 from tests.profiling.reports import make_report, make_result
 
 HERE = Path(__file__).parent
@@ -103,6 +105,32 @@ def test_the_app_gets_the_files_and_the_settings(scene: Scene, benchmark: Benchm
     run = start.split("--es run ")[1].split()[0]
     assert f"mkdir -p files/benchmark/{run}" in "\n".join(calls)
     assert calls[-1].endswith("am force-stop org.edge_asr.demo; run-as org.edge_asr.demo rm -rf files/benchmark")
+
+
+def test_from_the_command_line(run: Run, scene: Scene, shipped_pte: Path, beep_manifest: Path) -> None:
+    """Two utterances, five words."""
+    folder = scene("good")
+    put_answers(folder, ("gate 0.7", "BEEP BEEP", "BEEP BEEP"), ("gate off", "BEEP BEEP BEEP", "BEEP BEEP"))
+    options = ("--model", shipped_pte, "--target", "adb", "--passes", 2, "--cool-down", 3)
+    answer = run("profile", beep_manifest, *options, "--json", "-").json
+    assert answer["conditions"]["target"] == "adb:R58M12ABCDE"
+    assert [result["accuracy"]["wer"] for result in answer["results"]] == [40, 20]
+    assert "--target adb" in answer["command"]
+    calls = (folder / "calls").read_text()
+    assert "--ei threads 1 --ei passes 2 --ef cool_down_s 3" in calls
+    assert ",1 --ei" in calls  # against the gate off
+    run("profile", beep_manifest, *options, "--cpus", "0").assert_fails("--cpus is not for phones")
+    run("profile", beep_manifest, *options, "--against", "pocketsphinx").assert_fails(
+        "baselines run on this machine only"
+    )
+
+
+def test_the_settings_that_a_phone_is_asked_for() -> None:
+    assert phone_thresholds(0.7, (), (), ()) == (0.7, 1.0)
+    assert phone_thresholds(0.7, (0.5, 0.6), (), ()) == (0.5, 0.6)
+    assert phone_thresholds(0.7, (1.0,), ("off",), ()) == (1.0,)
+    assert phone_thresholds(0.7, (), ("none",), ()) == (0.7,)
+    assert phone_thresholds(0.7, (), ("int4.pte", "off"), ("pocketsphinx",)) == (0.7, 1.0)
 
 
 def test_without_references_there_is_no_accuracy(scene: Scene, benchmark: Benchmark) -> None:
