@@ -11,7 +11,10 @@ from edge_asr import __version__
 from edge_asr.commands.process import run
 
 # in the order of the help
-COMMANDS = ("transcribe", "evaluate", "export", "inspect", "train", "synthesize", "demo", "native", "bundle")
+COMMANDS = (
+    *("transcribe", "evaluate", "export", "inspect", "train", "synthesize", "demo", "native", "bundle"),
+    *("profile", "sweep", "compare"),
+)
 
 
 class LazyGroup(click.Group):
@@ -42,6 +45,7 @@ def cli() -> None:
       edge-asr evaluate test.jsonl --json    WER and compute of a manifest
       edge-asr native build                  run models without torch from now on
       edge-asr bundle -o board               a folder for a board: no Python, no pip
+      edge-asr profile                       time, memory and energy on a device, gate on and off
 
     Without --model, commands use the shipped checkpoint, exported once into your cache folder.
 

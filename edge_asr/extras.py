@@ -9,6 +9,8 @@ from edge_asr.errors import EdgeAsrError
 EXTRAS = {  # extra -> modules that it must bring
     "export": ("torch", "executorch", "safetensors"),
     "train": ("torch", "executorch", "safetensors", "sentencepiece"),
+    "baselines": ("torch", "executorch", "safetensors", "onnx", "onnxscript", "onnxruntime", "pocketsphinx"),
+    "sweep": ("matplotlib",),
 }
 
 

@@ -22,9 +22,14 @@ class Utterance:
     line: int  # line number in the manifest, from 1
 
 
-def read_manifest(path: Path, report_fault: Callable[[str], None] | None = None) -> list[Utterance]:
+def read_manifest(
+    path: Path, report_fault: Callable[[str], None] | None = None, *, text_required: bool = True
+) -> list[Utterance]:
     """Read and check every line. Raises EdgeAsrError that names the file and the line; with `report_fault`, lines at
-    fault are told to it instead, and left out."""
+    fault are told to it instead, and left out.
+
+    Where no text is required, either every line has one or none has: then it is empty.
+    """
     try:
         # some editors write a byte order mark; and only "\n" ends a line: JSON strings may hold U+2028
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -32,12 +37,12 @@ def read_manifest(path: Path, report_fault: Callable[[str], None] | None = None)
         raise EdgeAsrError(f"{path}: no such manifest") from None
     except (OSError, UnicodeDecodeError) as error:
         raise EdgeAsrError(f"{path}: cannot be read as a manifest ({error})") from None
+    numbered = [(line, number) for number, line in enumerate(lines, start=1) if line.strip()]
+    with_text = text_required or any('"text"' in line for line, _ in numbered)
     utterances = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for line, number in numbered:
         try:
-            utterances.append(parse_line(line, number, path))
+            utterances.append(parse_line(line, number, path, text_required=with_text))
         except EdgeAsrError as fault:
             if report_fault is None:
                 raise
@@ -47,7 +52,7 @@ def read_manifest(path: Path, report_fault: Callable[[str], None] | None = None)
     return utterances
 
 
-def parse_line(line: str, number: int, manifest: Path) -> Utterance:
+def parse_line(line: str, number: int, manifest: Path, *, text_required: bool = True) -> Utterance:
     """One JSON object -> Utterance. Raises EdgeAsrError."""
     where = f"{manifest}:{number}"
     try:
@@ -56,7 +61,7 @@ def parse_line(line: str, number: int, manifest: Path) -> Utterance:
         raise EdgeAsrError(f"{where}: broken JSON ({error.msg} at column {error.colno})") from None
     if not isinstance(entry, dict):
         raise EdgeAsrError(f"{where}: expected a JSON object, found {type(entry).__name__}")
-    for key in ("audio_filepath", "text"):
+    for key in ("audio_filepath", "text") if text_required else ("audio_filepath",):
         if not isinstance(entry.get(key), str):
             raise EdgeAsrError(f"{where}: '{key}' is missing or not a string")
     audio = manifest.parent / entry["audio_filepath"]
@@ -65,7 +70,7 @@ def parse_line(line: str, number: int, manifest: Path) -> Utterance:
     speaker = entry.get("speaker")
     return Utterance(
         audio=audio,
-        text=" ".join(entry["text"].split()),
+        text=" ".join(entry["text"].split()) if text_required else "",
         speaker="" if speaker is None else str(speaker),
         duration_s=parse_duration(entry.get("duration"), where),
         line=number,

@@ -62,6 +62,36 @@ def stages(description: str) -> Iterator[Callable[[str], None]]:
         yield lambda stage: progress.update(task, description=f"{description}: {stage}")
 
 
+class Work:
+    """A bar for work of several stages."""
+
+    def __init__(self, progress: Progress, description: str) -> None:
+        self._progress = progress
+        self._description = description
+        self._task = progress.add_task(description, total=None)
+
+    def expect(self, total: float) -> None:
+        """How much `advance` will add up to."""
+        self._progress.update(self._task, total=total)
+
+    def stage(self, text: str) -> None:
+        self._progress.update(self._task, description=f"{self._description}: {text}")
+
+    def advance(self, amount: float) -> None:
+        self._progress.advance(self._task, amount)
+
+    def hide(self) -> None:
+        """Before something is printed."""
+        self._progress.stop()
+
+
+@contextmanager
+def working(description: str) -> Iterator[Work]:
+    """A bar with the stage it is told; nothing where stderr is no terminal."""
+    with progress_of(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeLeftColumn()) as progress:
+        yield Work(progress, description)
+
+
 def progress_of(*columns: ProgressColumn) -> Progress:
     """It vanishes when it is done, and leaves stdout and what libraries write to stderr alone."""
     console = Console(file=screen(), highlight=False)

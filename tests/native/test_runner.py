@@ -174,6 +174,10 @@ def test_json_holds_text_words_counters_and_latencies(runner: Runner, beeps: Pat
     assert (first["frames"], first["steps"], first["audio_s"]) == (30, 2, pytest.approx(1.2))
     assert 0 <= first["kept_frames"] <= 30
     assert 0 <= first["upper_runs"] <= 2
+    assert (len(first["step_upper"]), first["step_upper"].count("1")) == (2, first["upper_runs"])
+    assert 0 < first["decode_ms"] < 100
+    assert 0 < first["cpu_s"] < second["cpu_s"]
+    assert 0 < first["proportional_bytes"] <= first["peak_resident_bytes"]
     assert len(first["step_ms"]) == 2
     assert all(ms > 0 for ms in first["step_ms"])
     assert first["compute_s"] == pytest.approx(sum(first["step_ms"]) / 1_000, rel=0.01)
@@ -194,6 +198,9 @@ def test_json_steps_shows_text_grow(runner: Runner, beeps: Path, text: str) -> N
     assert any(update["partial"] for update in updates)
     assert (updates[-1]["final"], updates[-1]["partial"]) == (last["text"], "")
     assert last["text"] + "\n" == text
+    assert updates[-1]["audio_s"] == last["audio_s"] == pytest.approx(1.2)
+    for update in updates:
+        assert update["call_ms"] >= sum(step["latency_ms"] for step in update["steps"])
     keep = "".join(step["keep"] for update in updates for step in update["steps"])
     assert (len(keep), keep.count("1")) == (last["frames"], last["kept_frames"])
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -37,6 +38,13 @@ Json rounded_all(const std::vector<double>& values) {
   return all;
 }
 
+// `0110`
+std::string digits_of(const std::vector<bool>& flags) {
+  std::string digits;
+  for (const bool flag : flags) digits += flag ? '1' : '0';
+  return digits;
+}
+
 Json model_of(const Identity& identity) {
   const Json metadata = Json::parse(identity.metadata);
   Json model{{"path", identity.model_path}, {"crc32", identity.model_crc32}};
@@ -47,9 +55,7 @@ Json model_of(const Identity& identity) {
 }
 
 Json step_of(const edge_asr_step_info& step) {
-  std::string keep;
-  for (std::int32_t frame = 0; frame < step.frames; ++frame) keep += step.keep[frame] != 0 ? '1' : '0';
-  return {{"keep", keep},
+  return {{"keep", digits_of(std::vector<bool>(step.keep, step.keep + step.frames))},
           {"upper_ran", step.upper_ran != 0},
           {"waiting", step.waiting},
           {"latency_ms", rounded(step.latency_ms)}};
@@ -72,18 +78,22 @@ std::string file_line(const Identity& identity, const std::string& audio, std::i
                {"steps", counters.steps},
                {"audio_s", counters.audio_s},
                {"compute_s", counters.compute_s},
+               {"decode_ms", rounded(transcript.calls_ms - 1e3 * counters.compute_s)},
+               {"cpu_s", 1e-3 * cpu_ms()},
                {"step_ms", rounded_all(transcript.step_ms)},
+               {"step_upper", digits_of(transcript.step_is_upper)},
                {"load_ms", rounded(identity.load_ms)},
                {"threshold", rounded(static_cast<double>(identity.threshold))},
                {"threads", identity.threads},
                {"backend", "native"},
                {"model", model_of(identity)},
                {"resident_bytes", memory.resident_bytes},
-               {"peak_resident_bytes", memory.peak_resident_bytes}});
+               {"peak_resident_bytes", memory.peak_resident_bytes},
+               {"proportional_bytes", proportional_bytes()}});
 }
 
 std::string update_line(const std::string& audio, std::int64_t pass, const Transcript& transcript,
-                        const edge_asr_update& update) {
+                        const edge_asr_update& update, double call_ms) {
   Json steps = Json::array();
   for (std::size_t i = 0; i < update.step_count; ++i) steps.push_back(step_of(update.steps[i]));
   return line({{"audio", audio},
@@ -91,7 +101,15 @@ std::string update_line(const std::string& audio, std::int64_t pass, const Trans
                {"update", true},
                {"final", transcript.final},
                {"partial", transcript.partial},
+               {"audio_s", transcript.counters.audio_s},
+               {"call_ms", rounded(call_ms)},
                {"steps", steps}});
+}
+
+double cpu_ms() {
+  timespec taken{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &taken);
+  return 1e3 * static_cast<double>(taken.tv_sec) + 1e-6 * static_cast<double>(taken.tv_nsec);
 }
 
 std::string crc32_of_trailer(const std::string& path) {

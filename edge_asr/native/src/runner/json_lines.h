@@ -23,9 +23,12 @@ struct Identity {
 std::string file_line(const Identity& identity, const std::string& audio, std::int64_t pass, bool interrupted,
                       const Transcript& transcript);
 
-// One answer of the stream on the way.
+// One answer of the stream on the way, and how long the library took for it.
 std::string update_line(const std::string& audio, std::int64_t pass, const Transcript& transcript,
-                        const edge_asr_update& update);
+                        const edge_asr_update& update, double call_ms);
+
+// CPU time of this process so far.
+double cpu_ms();
 
 // The last eight digits of a file that was found whole.
 std::string crc32_of_trailer(const std::string& path);

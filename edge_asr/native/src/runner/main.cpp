@@ -1,7 +1,6 @@
 // edge-asr-run: speech to text on a device.
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <exception>
 #include <new>
 #include <optional>
@@ -22,12 +21,6 @@
 namespace edge_asr::runner {
 namespace {
 
-double cpu_ms() {
-  timespec taken{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &taken);
-  return 1e3 * static_cast<double>(taken.tv_sec) + 1e-6 * static_cast<double>(taken.tv_nsec);
-}
-
 // When the program began, as far as it can tell.
 struct Start {
   double before_main_ms = cpu_ms();
@@ -39,11 +32,19 @@ struct Start {
   }
 };
 
+struct Answer {
+  const edge_asr_update& update;
+  double call_ms;  // wall clock
+};
+
 // Calls the library, whose errors do not name the input.
 template <typename Call>
-const edge_asr_update& named(const AudioSource& source, Call call) {
+Answer timed(const AudioSource& source, Call call) {
   try {
-    return call();
+    const auto started = std::chrono::steady_clock::now();
+    const edge_asr_update& update = call();
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - started;
+    return {update, taken.count()};
   } catch (const Trouble& trouble) {
     throw Trouble(source.name() + ": " + trouble.what());
   }
@@ -100,23 +101,22 @@ class Run {
     bool came = false;
     for (const auto* samples = &source.next(); !samples->empty(); samples = &source.next()) {
       came = true;
-      const edge_asr_update& update =
-          named(source, [&]() -> auto& { return stream_->accept(samples->data(), samples->size()); });
-      take(update, name, pass, transcript, display);
+      take(timed(source, [&]() -> auto& { return stream_->accept(samples->data(), samples->size()); }), name, pass,
+           transcript, display);
       progress_.heard(pass, static_cast<double>(samples->size()) / model_.metadata().sample_rate_hz);
       if (interrupted()) break;
     }
     if (!came && !interrupted()) throw Trouble(source.name() + ": no samples: record it again");
-    take(named(source, [&]() -> auto& { return stream_->finish(); }), name, pass, transcript, display);
+    take(timed(source, [&]() -> auto& { return stream_->finish(); }), name, pass, transcript, display);
     display.finish(transcript);
   }
 
-  void take(const edge_asr_update& update, const std::string& name, std::int64_t pass, Transcript& transcript,
-            Display& display) {
-    const bool changed = transcript.take(update);
+  void take(const Answer& answer, const std::string& name, std::int64_t pass, Transcript& transcript, Display& display) {
+    const edge_asr_update& update = answer.update;
+    const bool changed = transcript.take(update, answer.call_ms);
     if (update.step_count > 0 && bench_.first_result_ms == 0.0) bench_.first_result_ms = start_.ms();
     if (options_.json_steps && (changed || update.step_count > 0)) {
-      print(update_line(name, pass, transcript, update));
+      print(update_line(name, pass, transcript, update, answer.call_ms));
     }
     if (changed) display.heard(transcript);
   }

@@ -78,6 +78,15 @@ MemoryUse memory_use() {
   return {use.resident_bytes * kKib, use.peak_resident_bytes * kKib};
 }
 
+std::int64_t proportional_bytes() {
+  std::int64_t kib = 0;
+  std::ifstream rollup("/proc/self/smaps_rollup");
+  for (std::string line; std::getline(rollup, line);) {
+    if (kib_of(line, "Pss:", kib)) break;
+  }
+  return kib * kKib;
+}
+
 MemoryMap memory_map(const std::string& model_path) {
   MemoryMap map{};
   const std::string model = real_path(model_path);

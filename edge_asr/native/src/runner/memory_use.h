@@ -14,6 +14,9 @@ struct MemoryUse {
 
 MemoryUse memory_use();
 
+// Resident now, with shared pages divided among their users. Bytes; 0 where the system does not say.
+std::int64_t proportional_bytes();
+
 // What is resident now, by what it belongs to. Bytes.
 struct MemoryMap {
   std::int64_t libraries;  // code, constants and tables of the program and its shared libraries

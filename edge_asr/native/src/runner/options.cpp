@@ -39,8 +39,10 @@ Options:
   --cpus LIST         CPUs they may run on, such as 0,2-3. Default: any.
   --repeat N          Go over the files N times with the model loaded once.
   --json              One JSON object a file, on one line: text, words with times in seconds and confidence 0 to 1,
-                      frames, kept frames, runs of the upper layers, latency of each step in ms, memory.
-  --json-steps        The same, and before it an object for each update: text so far, final and partial, and its steps.
+                      frames, kept frames, runs of the upper layers, latency of each step in ms, time for decoding,
+                      CPU seconds since the start, memory.
+  --json-steps        The same, and before it an object for each update: text so far, final and partial, seconds of
+                      audio that went through steps, the time that the library took for it, and its steps.
   --bench             Print times and memory instead of text; with --json, as an object.
   -h, --help          Show this and exit.
   -V, --version       Show versions and exit.

@@ -12,7 +12,8 @@ void append(std::string& text, const edge_asr_word* words, std::size_t count) {
 
 }  // namespace
 
-bool Transcript::take(const edge_asr_update& update) {
+bool Transcript::take(const edge_asr_update& update, double call_ms) {
+  calls_ms += call_ms;
   if (detailed) take_details(update);
   append(final, update.new_words, update.new_word_count);
   std::string next;

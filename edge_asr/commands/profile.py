@@ -1,0 +1,359 @@
+"""`edge-asr profile`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+from rich.console import Console
+
+from edge_asr.commands.model import model_or_shipped
+from edge_asr.commands.options import OFF, Threshold, model_option, threads_option
+from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
+from edge_asr.profiling.baselines.choose import NAMES as BASELINES
+from edge_asr.profiling.baselines.choose import Ingredients, choose_baseline
+from edge_asr.profiling.contenders import Contender, gated
+from edge_asr.profiling.meters.choose import MeterOptions, find_meter
+from edge_asr.profiling.meters.log_file import parse_options
+from edge_asr.profiling.output import check_writable, write_whole
+from edge_asr.profiling.page import page_of
+from edge_asr.profiling.program import Program, read_program
+from edge_asr.profiling.recordings import as_waves, sources
+from edge_asr.profiling.report import Report, to_json
+from edge_asr.profiling.session import Plan, Session
+from edge_asr.profiling.table import print_report
+from edge_asr.profiling.targets.adb import AdbTarget, Benchmark
+from edge_asr.profiling.targets.choose import choose_target
+from edge_asr.profiling.targets.local import NAME as LOCAL
+from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
+from edge_asr.profiling.targets.protocol import Target
+
+NOT_QUOTABLE = 3  # exit code under --strict
+STDOUT = "-"
+NONE = "none"
+PIPE_WIDTH = 200  # where no terminal limits a table
+DEFAULTS = Plan()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a report goes besides the screen."""
+
+    json: str | None  # a path, or STDOUT
+    html: Path | None
+
+    def check(self) -> None:
+        """Raises EdgeAsrError where a file could not be written."""
+        for path in self.files():
+            check_writable(path)
+
+    def files(self) -> list[Path]:
+        named = [] if self.json in (None, STDOUT) else [Path(str(self.json))]
+        return named + ([self.html] if self.html else [])
+
+    def write(self, report: Report) -> None:
+        """Raises EdgeAsrError."""
+        if self.json not in (None, STDOUT):
+            write_whole(Path(str(self.json)), to_json(report))
+        if self.html:
+            write_whole(self.html, page_of(report))
+
+
+@click.command("profile")
+@click.argument("audio", nargs=-1, type=click.Path(path_type=Path), metavar="[AUDIO... | MANIFEST]")
+@model_option
+@click.option(
+    "--threshold",
+    "thresholds",
+    type=Threshold(),
+    multiple=True,
+    help="Of the gate: the setting that is profiled. Again: another setting, compared with the first. Default: what "
+    "the file recommends.",
+)
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="off|PTE|NAME",
+    help="What to compare with, interleaved with it: `off` (the same file, ungated; the default), another .pte, "
+    f"{', '.join(BASELINES)} (`pip install '.[baselines]'`), or `none`. May be repeated.",
+)
+@click.option(
+    "--target",
+    "target_name",
+    default=LOCAL,
+    show_default=True,
+    metavar="local|ssh:USER@HOST|adb[:SERIAL]",
+    help="The device. Nothing is left behind on it.",
+)
+@click.option(
+    "--run-with",
+    metavar="PREFIX",
+    help="What stands before the runner on an ssh target, such as `chrt -f 50`. An emulator's times are suppressed.",
+)
+@threads_option
+@click.option("--cpus", metavar="LIST", help="CPUs they may run on, such as 0,2-3. Default: any.")
+@click.option(
+    "--passes",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.passes,
+    show_default=True,
+    help="Of each setting; at least 6 for intervals.",
+)
+@click.option(
+    "--cool-down", "cool_down_s", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Rest before each pass."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N recordings.")
+@click.option(
+    "--energy",
+    "meter_name",
+    metavar="NAME|none",
+    help="The meter, as `python -m edge_asr.profiling.meters` lists them. Default: the best that the device has.",
+)
+@click.option(
+    "--energy-log",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="CSV of an external meter, which logs while this runs and is read at the end.",
+)
+@click.option(
+    "--energy-columns",
+    default="",
+    metavar="KEY=VALUE,...",
+    help="What is what in it, where that is not found: time, power, current, voltage, energy name a column (NAME, "
+    "NAME:UNIT or a number), volts a constant voltage, rate the samples a second, begin when this began.",
+)
+@click.option(
+    "--energy-estimate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="WATTS",
+    help="Where there is no meter: busy CPU seconds times so many watts, marked an estimate.",
+)
+@click.option("--operators", is_flag=True, help="The time of each operator too (needs ExecuTorch's Python packages).")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write the report as JSON; - prints it, and nothing else.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page for people.")
+@click.option(
+    "--strict", is_flag=True, help=f"Exit with {NOT_QUOTABLE} where the measurement is too noisy to be quoted."
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    audio: tuple[Path, ...],
+    model: Path | None,
+    thresholds: tuple[float, ...],
+    against: tuple[str, ...],
+    target_name: str,
+    run_with: str | None,
+    threads: int,
+    cpus: str | None,
+    passes: int,
+    cool_down_s: float,
+    limit: int | None,
+    meter_name: str | None,
+    energy_log: Path | None,
+    energy_columns: str,
+    energy_estimate: float | None,
+    operators: bool,
+    json_path: str | None,
+    html: Path | None,
+    strict: bool,
+) -> int:
+    """What a model costs on a device: time, memory, energy, and what its gate saves.
+
+    Without arguments: the shipped model on the bundled recording, with the gate on and off, on this machine; under a
+    minute. Give a MANIFEST (.jsonl, as for `evaluate`) for accuracy too, and a quiet machine for times that hold.
+
+    \b
+    How it measures, each process with `edge-asr-run`:
+      cold     some fresh processes: load, first step, peak memory
+      warm-up  every recording: texts, first text, end of speech, growth
+      passes   fresh processes that are warm before they count, the settings taking turns (A B, B A, ...);
+               ratios are medians over pairs of passes, with bootstrap intervals
+      energy   a meter of the device, sampled meanwhile; what the device takes at rest is subtracted.
+               Where there is none, the report says so and has no figure
+      stages   a few steps traced with ExecuTorch's ETDump, where its Python packages are installed
+    It says whether the figures may be quoted: passes that spread by more than 10 %, other processes that use more than
+    10 % of the CPUs, throttling or an emulator speak against it.
+
+    \b
+    Examples:
+      edge-asr profile
+      edge-asr profile an4/test.jsonl --html profile.html
+      edge-asr profile an4/test.jsonl --model mine.pte --against off --against int4.pte --json profile.json
+      edge-asr profile talk.wav --target ssh:pi@raspberrypi --cpus 2
+      edge-asr profile an4/test.jsonl --against onnxruntime-int8 --against pocketsphinx
+      edge-asr profile --json - --strict | jq .ratios
+
+    Ctrl-C keeps the finished passes: they are printed and written, and marked. Exit codes: 0 done, 1 failed, 2 wrong
+    usage, 3 not to be quoted (with --strict), 130 interrupted.
+    """
+    outputs = Outputs(json_path, html)
+    found = sources(audio, limit)
+    outputs.check()
+    meter_options = MeterOptions(meter_name, energy_log, parse_options(energy_columns), energy_estimate)
+    check_names(against, target_name)
+    programs = Programs(read_program(model_or_shipped(model)), [read_program(Path(n)) for n in against if is_file(n)])
+    with contextlib.ExitStack() as stack:
+        with progress_bar("reading recordings", len(found)) as advance:
+            recordings = stack.enter_context(as_waves(found, advance))
+        with stages("preparing") as tell:
+            target: Target = choose_target(target_name, run_with, tell)
+            stack.enter_context(target)
+            if isinstance(target, AdbTarget):
+                energy = {"--energy": meter_name, "--energy-log": energy_log, "--energy-estimate": energy_estimate}
+                refuse_for_phones({"--cpus": cpus, "--operators": operators, **energy})
+                at = phone_thresholds(programs.main.metadata.default_threshold, thresholds, against, BASELINES)
+                models, line = tuple(programs.paths()), command_line(context)
+                report = target.measure(Benchmark(models, at, recordings, threads, passes, cool_down_s, line))
+                return finish(report, outputs, strict)
+            contenders = list(settings(target, programs, thresholds, against, threads, cpus, tell))
+            target.prepare(programs.paths(), recordings.waves)
+            meter = find_meter(target.files, meter_options)
+        plan = Plan(passes=passes, cool_down_s=cool_down_s, threads=threads, cpus=cpus, operators=operators)
+        work = stack.enter_context(working("profiling"))
+        session = Session(target, contenders, recordings, plan, meter, command_line(context), work)
+        report = run_session(session, outputs, work)
+    return finish(report, outputs, strict)
+
+
+def finish(report: Report, outputs: Outputs, strict: bool) -> int:
+    """Returns the exit code."""
+    show(report, outputs)
+    return NOT_QUOTABLE if strict and not report.verdict.quotable else 0
+
+
+def run_session(session: Session, outputs: Outputs, work: Work) -> Report:
+    """Files hold what was measured so far after each round. What ends it early is raised after that was kept."""
+    rounds = session.run()
+    try:
+        for _ in rounds:
+            if outputs.files():
+                keep(session.report("not finished"), outputs)
+    except (KeyboardInterrupt, EdgeAsrError) as error:
+        rounds.close()
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"it failed: {error}"
+        report = session.report(reason)
+        work.hide()
+        if report is not None:
+            show(report, outputs)
+            where = ", ".join(map(str, outputs.files()))
+            notice(f"{reason}; the finished passes are above" + (f" and in {where}" if where else ""))
+        raise
+    report = session.report()
+    assert report is not None
+    return report
+
+
+def keep(report: Report | None, outputs: Outputs) -> None:
+    if report is not None:
+        outputs.write(report)
+
+
+def show(report: Report, outputs: Outputs) -> None:
+    """On stdout, and into the files."""
+    outputs.write(report)
+    if outputs.json == STDOUT:
+        click.echo(to_json(report), nl=False)
+    else:
+        console = Console(highlight=False)
+        print_report(report, console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH))
+
+
+# --- what is compared
+
+
+@dataclass(frozen=True)
+class Programs:
+    main: Program
+    others: Sequence[Program]
+
+    def paths(self) -> list[Path]:
+        return list(dict.fromkeys([self.main.path, *(program.path for program in self.others)]))
+
+
+def is_file(name: str) -> bool:
+    """Whether `--against` names a file: what has a suffix or a folder is one, be it there or not."""
+    return name not in (OFF, NONE, *BASELINES) and ("/" in name or "." in name)
+
+
+def check_names(against: Sequence[str], target_name: str) -> None:
+    """Raises EdgeAsrError."""
+    for name in against:
+        if name in BASELINES and target_name != LOCAL:
+            raise EdgeAsrError(f"--against {name}: baselines run on this machine only, and the target is {target_name}")
+        if name not in (OFF, NONE, *BASELINES) and not is_file(name):
+            raise EdgeAsrError(
+                f"--against {name}: neither `off`, a .pte file, `none`, nor one of {', '.join(BASELINES)}"
+            )
+
+
+def settings(
+    target: Target,
+    programs: Programs,
+    thresholds: Sequence[float],
+    against: Sequence[str],
+    threads: int,
+    cpus: str | None,
+    tell: Callable[[str], None],
+) -> Iterator[Contender]:
+    """The profiled one first; each once. Raises EdgeAsrError."""
+    main = programs.main
+    known: set[tuple[str, float | str]] = set()
+    prefixes = prefixes_of([main, *programs.others])
+    make = functools.partial(gated, target, threads=threads, cpus=cpus)
+    wanted: list[tuple[Program, float] | str] = [
+        (main, value) for value in thresholds or [main.metadata.default_threshold]
+    ]
+    others = iter(programs.others)
+    for name in against or ((OFF,) if len(thresholds) < 2 else ()):
+        if name == OFF:
+            wanted.append((main, NEVER_SKIP))
+        elif name in BASELINES:
+            wanted.append(name)
+        elif name != NONE:
+            other = next(others)
+            wanted.append((other, thresholds[0] if thresholds else other.metadata.default_threshold))
+    for item in wanted:
+        key = ("", item) if isinstance(item, str) else (item[0].sha256, item[1])
+        if key in known:
+            continue
+        known.add(key)
+        if not isinstance(item, str):
+            yield make(item[0], item[1], prefix=prefixes[item[0].path])
+        else:
+            yield choose_baseline(item, Ingredients(main.metadata, threads=threads, cpus=cpus), tell)
+
+
+def prefixes_of(programs: Sequence[Program]) -> dict[Path, str]:
+    """What tells files apart in the names of settings: nothing where there is one, else their names, or paths."""
+    paths = list(dict.fromkeys(program.path for program in programs))
+    if len(paths) == 1:
+        return {paths[0]: ""}
+    stems = [path.stem for path in paths]
+    return {path: path.stem if stems.count(path.stem) == 1 else str(path) for path in paths}
+
+
+def command_line(context: click.Context) -> str:
+    """What reproduces this run: what the user gave."""
+    words = [*context.command_path.split()]
+    for parameter in context.command.params:
+        if context.get_parameter_source(str(parameter.name)) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[str(parameter.name)]
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(parameter, click.Option):
+                words.append(parameter.opts[-1] if parameter.opts[-1].startswith("--") else parameter.opts[0])
+            if not (isinstance(parameter, click.Option) and parameter.is_flag):
+                words.append(threshold_text(item) if isinstance(parameter.type, Threshold) else str(item))
+    return shlex.join(words)
+
+
+def threshold_text(value: float) -> str:
+    return OFF if value >= NEVER_SKIP else f"{value:g}"

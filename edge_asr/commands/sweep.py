@@ -1,0 +1,291 @@
+"""`edge-asr sweep`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_asr.commands.model import model_or_shipped
+from edge_asr.commands.options import Threshold, json_option, threads_option
+from edge_asr.commands.screen import notice, print_json, progress_bar, stages
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
+from edge_asr.extras import require_extra
+from edge_asr.profiling.baselines.choose import NAMES, Ingredients, choose_baseline
+from edge_asr.profiling.conditions import describe_device, read_device
+from edge_asr.profiling.contenders import Contender, Gated, gated
+from edge_asr.profiling.meters.choose import find_meter
+from edge_asr.profiling.program import Program, read_program
+from edge_asr.profiling.recordings import Recordings, as_waves, sources
+from edge_asr.profiling.sweep.journal import Circumstances, Journal, key_of
+from edge_asr.profiling.sweep.plan import settings
+from edge_asr.profiling.sweep.result import Occasion, Sweep, summarize
+from edge_asr.profiling.sweep.run import Session, take_passes
+from edge_asr.profiling.targets.choose import choose_target
+from edge_asr.profiling.targets.protocol import Target
+
+TEST_NAMES = ("test", "eval")  # in a manifest's name
+
+
+class Thresholds(click.ParamType):
+    """`off,0.95,0.7`."""
+
+    name = "thresholds"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "T,T,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        one = Threshold()
+        return tuple(one.convert(part.strip(), param, ctx) for part in str(value).split(","))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command line."""
+
+    manifest: Path
+    models: tuple[Path, ...]
+    thresholds: tuple[float, ...]
+    against: tuple[str, ...]
+    checkpoint: Path | None
+    output: Path
+    at_most: float
+    passes: int
+    limit: int | None
+    threads: int
+    cpus: str | None
+    target: str
+    meter: str | None
+
+
+@click.command("sweep")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PTE",
+    help="A .pte; name as many as are to be compared. Default: the shipped one.",
+)
+@click.option("--thresholds", type=Thresholds(), default=(), help="Of each file. Default: seven, from off to 0.5.")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="NAME|PTE",
+    help=f"Another runtime beside ours ({', '.join(NAMES)}), or a .pte that is measured with its gate off: "
+    "a static model, say.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The weights of the first model, for ONNX Runtime. Default: the shipped ones.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Gets sweep.json, .md, .png, .svg, .html, and the passes.",
+)
+@click.option(
+    "--at-most",
+    type=click.FloatRange(min=0),
+    default=0.2,
+    show_default=True,
+    metavar="POINTS",
+    help="WER that a recommendation may add to that with the gate off.",
+)
+@click.option("--passes", type=click.IntRange(min=1), default=7, show_default=True, help="Of each setting.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N recordings.")
+@threads_option
+@click.option("--cpus", metavar="LIST", help="CPUs they may run on, such as 0,2-3. Default: any.")
+@click.option(
+    "--target",
+    default="local",
+    show_default=True,
+    help="Where it runs: local, or ssh:USER@HOST.",
+)
+@click.option("--meter", metavar="NAME", help="What measures energy, or `none`. Default: the best that is there.")
+@json_option
+def command(as_json: bool, **options: Any) -> None:
+    """What each threshold and each file costs and buys, and which to choose.
+
+    Every setting hears all of MANIFEST, in a fresh process, once a pass; the settings take turns, so that a slow minute
+    slows all of them. DIR then has the same figures five times: as JSON, as a table, as a picture (PNG and SVG), and
+    as a page to look at.
+
+    Interrupt it at any time: what is finished is kept and shown, and the same command goes on from there. More models
+    or thresholds may be added later.
+
+    The recommendation is the cheapest setting whose WER is at most --at-most points above that of the first model
+    with its gate off. Its interval is a paired bootstrap over utterances: where it reaches beyond the budget, more
+    speech is needed to be sure. Choose thresholds on held-out speech, never on the split that you report. Without texts
+    in the manifest there is no WER, and no recommendation.
+
+    \b
+    Examples:
+      edge-asr sweep dev.jsonl -o dial
+      edge-asr sweep dev.jsonl --model int8.pte --model int4.pte --model fp32.pte --thresholds off,0.9,0.7 -o files
+      edge-asr sweep dev.jsonl --thresholds off,0.7 --against onnxruntime-int8 --against pocketsphinx -o others
+    """
+    asked = Asked(**options)
+    require_extra("sweep", "the picture of a sweep")
+    found = sources([asked.manifest], asked.limit)
+    programs = [read_program(model_or_shipped(model)) for model in asked.models or (None,)]
+    warn_of_test_split(asked.manifest)
+    with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress_bar("reading", len(found)))
+        recordings = stack.enter_context(as_waves(found, advance))
+        chosen: Target = choose_target(asked.target)
+        target = stack.enter_context(chosen)
+        failures = sweep(asked, programs, recordings, target, as_json)
+    if failures:
+        name, reason = next(iter(failures.items()))
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise EdgeAsrError(f"{name} was left out: {reason}{more}; the others are in {asked.output}")
+
+
+def warn_of_test_split(manifest: Path) -> None:
+    if any(name in manifest.stem.lower() for name in TEST_NAMES):
+        notice(f"{manifest.name} looks like a test split: a threshold chosen on it has no honest WER on it")
+
+
+def sweep(
+    asked: Asked, programs: Sequence[Program], recordings: Recordings, target: Target, as_json: bool
+) -> dict[str, str]:
+    """Measure, write, show. Returns what failed, by the setting's name."""
+    if target.emulated:
+        raise EdgeAsrError(
+            f"{target.name} is emulated: its times mean nothing, so there is nothing to weigh WER against"
+        )
+    circumstances = Circumstances(recordings.sha256, target.name, asked.threads, asked.cpus)
+    with contextlib.closing(Journal(asked.output, circumstances)) as journal:
+        ours = settings(target, programs, asked.thresholds, asked.threads, asked.cpus)
+        contenders: list[Contender] = [*ours, *others(asked, programs[0], target)]
+        check_names(contenders)
+        session = Session(target, find_meter(target.files, asked.meter))
+        try:
+            measure(asked, session, contenders, recordings, journal)
+        finally:  # also after Ctrl-C: what is finished is shown
+            journal.reread()
+            occasion = Occasion(
+                created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+                command=command_line(),
+                manifest=asked.manifest,
+                passes_wanted=asked.passes,
+                at_most_points=asked.at_most,
+                failures=session.failures,
+            )
+            result = summarize(contenders, ours[0].setting.name, recordings, journal, occasion)
+            write(result, asked.output)
+    show(result, asked.output, as_json)
+    return session.failures
+
+
+def others(asked: Asked, first: Program, target: Target) -> list[Contender]:
+    """What --against names. Raises EdgeAsrError."""
+    found: list[Contender] = []
+    for name in asked.against:
+        if name not in NAMES and Path(name).suffix != ".pte":
+            raise EdgeAsrError(f"--against {name}: neither {', '.join(NAMES)}, nor a .pte file")
+        if name not in NAMES:
+            program = read_program(Path(name))
+            found.append(gated(target, program, NEVER_SKIP, asked.threads, asked.cpus, program.path.stem))
+            continue
+        if target.name != "local":
+            raise EdgeAsrError(
+                f"--against {name}: other runtimes are measured on this machine only, not on {target.name}"
+            )
+        with stages(f"preparing {name}") as progress:
+            ingredients = Ingredients(first.metadata, asked.checkpoint, asked.threads, asked.cpus)
+            found.append(choose_baseline(name, ingredients, progress))
+    return found
+
+
+def check_names(contenders: Sequence[Contender]) -> None:
+    """Raises EdgeAsrError where one is asked for twice."""
+    names = [contender.setting.name for contender in contenders]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise EdgeAsrError(f"{twice[0]} is asked for twice: name each file once")
+
+
+def measure(
+    asked: Asked, session: Session, contenders: Sequence[Contender], recordings: Recordings, journal: Journal
+) -> None:
+    """What the journal lacks. Whatever ends it, the conditions are kept."""
+    target = session.target
+    models = [contender.program.path for contender in contenders if isinstance(contender, Gated)]
+    with stages("preparing") as progress:
+        progress(target.name)
+        target.prepare(models, recordings.waves)
+    before = read_device(target.files, own_cpu_s(session))
+    wanted = asked.passes * len(contenders) - sum(remembered(contender, asked, journal) for contender in contenders)
+    try:
+        with progress_bar("sweeping", wanted) as advance:
+            take_passes(session, contenders, recordings, asked.passes, journal, advance)
+    finally:
+        if session.spans:
+            after = read_device(target.files, own_cpu_s(session), before)
+            seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot, {})
+            journal.set_conditions(seen)
+
+
+def remembered(contender: Contender, asked: Asked, journal: Journal) -> int:
+    return sum(journal.done(key_of(contender.setting), number) for number in range(asked.passes))
+
+
+def own_cpu_s(session: Session) -> float:
+    """CPU time that the measurement has used on the target."""
+    here = time.process_time() if session.target.name == "local" else 0.0
+    return session.runners_cpu_s + here
+
+
+def command_line() -> str:
+    return shlex.join(["edge-asr", *sys.argv[1:]])
+
+
+def write(result: Sweep, folder: Path) -> None:
+    """All five files; each is whole or as it was. Raises EdgeAsrError."""
+    from edge_asr.profiling.sweep.page import html, markdown
+    from edge_asr.profiling.sweep.picture import draw, headline
+
+    files: dict[str, bytes] = {"sweep.json": result.to_json().encode(), "sweep.md": markdown(result).encode()}
+    if result.points:
+        pictures = draw(result)
+        files |= {f"sweep.{suffix}": picture for suffix, picture in pictures.items()}
+        files["sweep.html"] = html(result, headline(result), pictures["svg"]).encode()
+    for name, content in files.items():
+        partial = folder / f".{name}.{os.getpid()}"
+        try:
+            partial.write_bytes(content)
+            partial.replace(folder / name)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise EdgeAsrError(f"{folder / name}: cannot be written ({error.strerror})") from None
+
+
+def show(result: Sweep, folder: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(result.to_dict())
+        return
+    from edge_asr.profiling.sweep.page import markdown
+
+    click.echo(markdown(result), nl=False)
+    notice(f"to look at: {folder / 'sweep.html'}")

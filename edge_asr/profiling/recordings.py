@@ -1,0 +1,78 @@
+"""What is listened to: recordings as WAV in a temporary folder, and what was said in them where that is known."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.demo import RECORDING
+from edge_asr.errors import EdgeAsrError
+from edge_asr.manifest import read_manifest
+
+MANIFEST_SUFFIXES = (".jsonl", ".json")
+
+Advance = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording as the user names it."""
+
+    path: Path
+    text: str | None  # reference words, where the manifest has them
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What every setting hears, in this order."""
+
+    waves: tuple[Path, ...]  # 16 kHz mono 16-bit WAV, each of another name
+    texts: tuple[str, ...] | None  # references, one a recording
+    audio_s: float
+    sha256: str  # of names and samples
+
+    def __len__(self) -> int:
+        return len(self.waves)
+
+
+def sources(named: Sequence[Path], limit: int | None = None) -> list[Source]:
+    """Audio files, or one manifest; of nothing, the bundled recording. Raises EdgeAsrError."""
+    if not named:
+        return [Source(RECORDING, None)]
+    manifests = [path for path in named if path.suffix.lower() in MANIFEST_SUFFIXES]
+    if manifests and len(named) > 1:
+        raise EdgeAsrError(f"{manifests[0]}: a manifest stands alone: name one manifest, or audio files")
+    if manifests:
+        utterances = read_manifest(manifests[0], text_required=False)[:limit]
+        known = any(utterance.text for utterance in utterances)
+        return [Source(utterance.audio, utterance.text if known else None) for utterance in utterances]
+    return [Source(path, None) for path in named][:limit]
+
+
+@contextmanager
+def as_waves(found: Sequence[Source], advance: Advance = lambda amount: None) -> Iterator[Recordings]:
+    """Convert them; the folder goes when it is left. Raises EdgeAsrError that names the file."""
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory(prefix="edge-asr-profile-") as name:
+        waves, samples = [], 0
+        for number, source in enumerate(found):
+            audio = read_audio(source.path)
+            wave = Path(name) / f"{number:04d}-{source.path.stem}.wav"
+            try:
+                soundfile.write(wave, audio, SAMPLE_RATE_HZ, subtype="PCM_16")
+            except (OSError, soundfile.SoundFileError) as error:
+                raise EdgeAsrError(f"{wave.parent}: no room for the recordings as WAV ({error}): set TMPDIR") from None
+            waves.append(wave)
+            samples += len(audio)
+            digest.update(source.path.name.encode() + b"\0" + audio.tobytes())
+            advance(1)
+        texts = tuple(source.text or "" for source in found)
+        known = any(source.text is not None for source in found)
+        yield Recordings(tuple(waves), texts if known else None, samples / SAMPLE_RATE_HZ, digest.hexdigest())

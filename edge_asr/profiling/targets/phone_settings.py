@@ -1,0 +1,28 @@
+"""What a user asked to compare -> what the app on a phone is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
+
+
+def refuse_for_phones(options: Mapping[str, object]) -> None:
+    """`options` are those that the app does not have, with what was given. Raises EdgeAsrError."""
+    for option, given in options.items():
+        if given:
+            raise EdgeAsrError(f"{option} is not for phones: the app there measures by itself, energy included")
+
+
+def phone_thresholds(
+    default: float, thresholds: Sequence[float], against: Sequence[str], baselines: Collection[str]
+) -> tuple[float, ...]:
+    """Every model there is measured at each of them. Raises EdgeAsrError."""
+    for name in against:
+        if name in baselines:
+            raise EdgeAsrError(f"--against {name}: baselines run on this machine only, and the target is a phone")
+    wanted = list(thresholds) or [default]
+    if "off" in against or (not against and len(wanted) < 2):
+        wanted.append(NEVER_SKIP)
+    return tuple(dict.fromkeys(wanted))
