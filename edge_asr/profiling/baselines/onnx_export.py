@@ -91,7 +91,7 @@ class UngatedStep(nn.Module):
         samples = torch.cat([samples_tail, pcm], dim=1)
         valid = torch.cat([left_valid, rows], dim=1)
         bias = key_bias(valid)
-        _, handed, mel_tail, first_tail, *lower = self.lower(
+        _, _, handed, mel_tail, first_tail, *lower = self.lower(
             self.spectrum(samples),
             mel_tail,
             first_tail,
