@@ -243,7 +243,7 @@ def measure(
     finally:
         if session.spans:
             after = read_device(target.files, own_cpu_s(session), before)
-            seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot, {})
+            seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot)
             journal.set_conditions(seen)
 
 
