@@ -25,6 +25,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures need not be good here."""
     monkeypatch.setattr(profile, "Plan", functools.partial(session.Plan, cold_starts=1, pass_s=0.05))
     monkeypatch.setattr(session, "FEWEST_HEARD", 1)
+    monkeypatch.setattr(session, "LEAD_IN_S", 0.1)
 
 
 @pytest.fixture

@@ -240,6 +240,7 @@ from edge_asr.profiling.targets.ssh_connection import parse_address
 address, model, *recordings = sys.argv[1:]
 paths = tuple(map(Path, recordings))
 with SshTarget(parse_address(address)) as target:
+    print(target._connection._sockets, flush=True)
     target.prepare([Path(model)], paths)
     for _ in target.run(RunRequest(Path(model), paths, 0.7, repeat=100_000)):
         print("result", flush=True)
@@ -255,11 +256,15 @@ def test_a_profiler_that_is_ended(ssh: Server, there: Path, request_all: RunRequ
         [str(part) for part in line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
     ) as running:
         assert running.stdout
+        sockets = Path(running.stdout.readline().decode().strip())
         assert running.stdout.readline() == b"result\n"
         assert os.listdir(there)
         os.killpg(running.pid, how)
         running.communicate()
     assert left_behind(there) == []
+    if how == signal.SIGKILL:
+        sockets.rmdir()  # all that is left, here: it is empty
+    assert not sockets.exists()
 
 
 # --- what can be wrong
