@@ -134,7 +134,7 @@ def change_text(change: Change) -> str:
 
 
 def print_judgement(judgement: Judgement) -> None:
-    said = click.style("BROKEN", fg="red", bold=True) if judgement.broken else click.style("kept", fg="green")
+    said = click.style("BROKEN", fg="red", bold=True) if judgement.broken else click.style("held", fg="green")
     unit = f" {judgement.unit}" if judgement.unit else ""
     was = "" if judgement.before is None else f"{figure(judgement.before)} -> "
     click.echo(f"{said}  {judgement.rule}  in {judgement.setting}: {was}{figure(judgement.after)}{unit}")

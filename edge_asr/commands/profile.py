@@ -209,7 +209,7 @@ def command(
             if isinstance(target, AdbTarget):
                 energy = {"--energy": meter_name, "--energy-log": energy_log, "--energy-estimate": energy_estimate}
                 refuse_for_phones({"--cpus": cpus, "--operators": operators, **energy})
-                at = phone_thresholds(programs.main.metadata.default_threshold, thresholds, against, BASELINES)
+                at = phone_thresholds(programs.main.metadata.default_threshold, thresholds, against)
                 models, line = tuple(programs.paths()), command_line(context)
                 report = target.measure(Benchmark(models, at, recordings, threads, passes, cool_down_s, line))
                 return finish(report, outputs, strict)

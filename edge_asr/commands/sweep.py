@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,17 +23,19 @@ from edge_asr.extras import require_extra
 from edge_asr.profiling.baselines.choose import NAMES, Ingredients, choose_baseline
 from edge_asr.profiling.conditions import describe_device, read_device
 from edge_asr.profiling.contenders import Contender, Gated, gated
-from edge_asr.profiling.meters.choose import find_meter
+from edge_asr.profiling.meters.choose import MeterOptions, find_meter
 from edge_asr.profiling.program import Program, read_program
 from edge_asr.profiling.recordings import Recordings, as_waves, sources
 from edge_asr.profiling.sweep.journal import Circumstances, Journal, key_of
 from edge_asr.profiling.sweep.plan import settings
 from edge_asr.profiling.sweep.result import Occasion, Sweep, summarize
 from edge_asr.profiling.sweep.run import Session, take_passes
+from edge_asr.profiling.targets.adb import AdbTarget
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.protocol import Target
 
 TEST_NAMES = ("test", "eval")  # in a manifest's name
+TYPED = "edge_asr.typed"
 
 
 class Thresholds(click.ParamType):
@@ -68,10 +69,20 @@ class Asked:
     threads: int
     cpus: str | None
     target: str
-    meter: str | None
+    energy: str | None
+    energy_estimate: float | None
+    line: str  # as it was typed
 
 
-@click.command("sweep")
+class AsTyped(click.Command):
+    """Remembers its arguments, for the line that reproduces what it did."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[TYPED] = shlex.join([*ctx.command_path.split(), *args])
+        return super().parse_args(ctx, args)
+
+
+@click.command("sweep", cls=AsTyped)
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option(
     "--model",
@@ -119,9 +130,20 @@ class Asked:
     "--target",
     default="local",
     show_default=True,
-    help="Where it runs: local, or ssh:USER@HOST.",
+    metavar="local|ssh:USER@HOST",
+    help="The device. Nothing is left behind on it.",
 )
-@click.option("--meter", metavar="NAME", help="What measures energy, or `none`. Default: the best that is there.")
+@click.option(
+    "--energy",
+    metavar="NAME|none",
+    help="The meter, as `python -m edge_asr.profiling.meters` lists them. Default: the best that the device has.",
+)
+@click.option(
+    "--energy-estimate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="WATTS",
+    help="Where there is no meter: busy CPU seconds times so many watts, marked an estimate.",
+)
 @json_option
 def command(as_json: bool, **options: Any) -> None:
     """What each threshold and each file costs and buys, and which to choose.
@@ -144,7 +166,7 @@ def command(as_json: bool, **options: Any) -> None:
       edge-asr sweep dev.jsonl --model int8.pte --model int4.pte --model fp32.pte --thresholds off,0.9,0.7 -o files
       edge-asr sweep dev.jsonl --thresholds off,0.7 --against onnxruntime-int8 --against pocketsphinx -o others
     """
-    asked = Asked(**options)
+    asked = Asked(**options, line=click.get_current_context().meta[TYPED])
     require_extra("sweep", "the picture of a sweep")
     found = sources([asked.manifest], asked.limit)
     programs = [read_program(model_or_shipped(model)) for model in asked.models or (None,)]
@@ -152,8 +174,7 @@ def command(as_json: bool, **options: Any) -> None:
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress_bar("reading", len(found)))
         recordings = stack.enter_context(as_waves(found, advance))
-        chosen: Target = choose_target(asked.target)
-        target = stack.enter_context(chosen)
+        target = stack.enter_context(reached(asked.target, stack.enter_context(stages("preparing"))))
         failures = sweep(asked, programs, recordings, target, as_json)
     if failures:
         name, reason = next(iter(failures.items()))
@@ -164,6 +185,14 @@ def command(as_json: bool, **options: Any) -> None:
 def warn_of_test_split(manifest: Path) -> None:
     if any(name in manifest.stem.lower() for name in TEST_NAMES):
         notice(f"{manifest.name} looks like a test split: a threshold chosen on it has no honest WER on it")
+
+
+def reached(name: str, tell: Callable[[str], None]) -> Target:
+    """Not connected yet. Raises EdgeAsrError."""
+    target = choose_target(name, tell=tell)
+    if isinstance(target, AdbTarget):
+        raise EdgeAsrError(f"{name}: a phone is measured by its app: `edge-asr profile` takes several --threshold")
+    return target
 
 
 def sweep(
@@ -179,14 +208,15 @@ def sweep(
         ours = settings(target, programs, asked.thresholds, asked.threads, asked.cpus)
         contenders: list[Contender] = [*ours, *others(asked, programs[0], target)]
         check_names(contenders)
-        session = Session(target, find_meter(target.files, asked.meter))
+        meter = MeterOptions(name=asked.energy, watts_per_cpu=asked.energy_estimate)
+        session = Session(target, find_meter(target.files, meter))
         try:
             measure(asked, session, contenders, recordings, journal)
         finally:  # also after Ctrl-C: what is finished is shown
             journal.reread()
             occasion = Occasion(
                 created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-                command=command_line(),
+                command=asked.line,
                 manifest=asked.manifest,
                 passes_wanted=asked.passes,
                 at_most_points=asked.at_most,
@@ -243,7 +273,7 @@ def measure(
     finally:
         if session.spans:
             after = read_device(target.files, own_cpu_s(session), before)
-            seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot, {})
+            seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot)
             journal.set_conditions(seen)
 
 
@@ -255,10 +285,6 @@ def own_cpu_s(session: Session) -> float:
     """CPU time that the measurement has used on the target."""
     here = time.process_time() if session.target.name == "local" else 0.0
     return session.runners_cpu_s + here
-
-
-def command_line() -> str:
-    return shlex.join(["edge-asr", *sys.argv[1:]])
 
 
 def write(result: Sweep, folder: Path) -> None:

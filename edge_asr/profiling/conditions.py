@@ -72,10 +72,7 @@ def filter_none(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def describe_device(
-    target: Target, threads: int, cpus: str | None, before: Snapshot, after: Snapshot, seen: dict[str, str]
-) -> Conditions:
-    """`seen` has more versions."""
+def describe_device(target: Target, threads: int, cpus: str | None, before: Snapshot, after: Snapshot) -> Conditions:
     files = target.files
     return Conditions(
         target=target.name,
@@ -93,7 +90,6 @@ def describe_device(
             "edge_asr": __version__,
             "executorch": SDK_VERSION,
             "python": platform.python_version(),
-            **seen,
         },
     )
 

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -21,8 +21,8 @@ from edge_asr.profiling.contenders import Contender, Gated, Work, check_unique
 from edge_asr.profiling.meters.energy import PassEnergy, energy_of, not_measured
 from edge_asr.profiling.meters.protocol import Meter, Span
 from edge_asr.profiling.recordings import Recordings
+from edge_asr.profiling.report import Conditions, Report, Snapshot
 from edge_asr.profiling.report import Protocol as HowOften
-from edge_asr.profiling.report import Report
 from edge_asr.profiling.results import Extras, compare, result_of
 from edge_asr.profiling.seen import Heard, Seen, SeenPass, by_recording, end_of_speech_ms, first_partial_ms
 from edge_asr.profiling.targets.local import NAME as LOCAL
@@ -102,6 +102,7 @@ class Session:
         self._traversals = 1
         self._runners_cpu_s = 0.0  # of processes on the target
         self._before: Reading | None = None
+        self._conditions: Conditions | None = None
         self._extras: dict[str, Extras] = {}
         self._lead_in = lead_in(recordings)
 
@@ -136,10 +137,8 @@ class Session:
         measured = [seen for seen in self.seen if seen.passes]
         if not measured or self._before is None:
             return None
-        after = read_device(self.target.files, self._ours_s(), self._before)
-        conditions = describe_device(
-            self.target, self.plan.threads, self.plan.cpus, self._before.snapshot, after.snapshot, {}
-        )
+        assert self._conditions is not None
+        conditions = replace(self._conditions, after=self._look_again(self._before))
         texts = self.recordings.texts
         extras = {seen.name: self._extras.get(seen.name, Extras(None, None)) for seen in measured}
         energies = {seen.name: self._energy_of(seen) for seen in measured}
@@ -174,6 +173,15 @@ class Session:
         first = read_device(self.target.files, self._ours_s())
         time.sleep(LOOK_AROUND_S)
         self._before = read_device(self.target.files, self._ours_s(), first)
+        before = self._before.snapshot
+        self._conditions = describe_device(self.target, self.plan.threads, self.plan.cpus, before, before)
+
+    def _look_again(self, before: Reading) -> Snapshot:
+        """A device that has gone tells nothing."""
+        try:
+            return read_device(self.target.files, self._ours_s(), before).snapshot
+        except (EdgeAsrError, OSError):
+            return Snapshot(None, None, None, None, None, None)
 
     def _start_cold(self) -> None:
         heard = within(self.recordings, COLD_AUDIO_S)
@@ -206,7 +214,7 @@ class Session:
         """Enough for the fastest setting's pass to be as long as it should. Emulated time means nothing."""
         least_s = self.plan.metered_pass_s if self._metered else self.plan.pass_s
         fastest_s = min(sum(item.compute_s for item in seen.once) for seen in self.seen)
-        wanted = math.ceil(least_s / max(fastest_s, 1e-6))
+        wanted = max(1, math.ceil(least_s / max(fastest_s, 1e-6)))
         self._traversals = 1 if self.target.emulated else min(TRAVERSALS_LIMIT, wanted)
 
     def _pass(self, seen: Seen) -> SeenPass:

@@ -213,7 +213,7 @@ def test_a_broken_rule_has_an_exit_code_of_its_own(run: Run, write: Write) -> No
     a, b = write("a.json", make_report(make_result("x"))), write("b.json", make_report(make_result("x", rtf=0.011)))
     kept = run("compare", a, b, "--fail-if", "rtf>1.2x", "--fail-if", "wer>+0.2")
     assert (kept.code, kept.err) == (0, "")
-    assert kept.out.count("kept  ") == 2
+    assert kept.out.count("held  ") == 2
     broken = run("compare", a, b, "--fail-if", "rtf>1.05x", "--fail-if", "wer>+0.2")
     assert (broken.code, broken.err) == (3, "")
     assert "BROKEN  rtf>1.05x  in x: 0.01 -> 0.011" in broken.out

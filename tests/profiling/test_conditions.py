@@ -146,7 +146,7 @@ def test_sensors_of_one_name_are_told_apart_and_dead_ones_left_out(tmp_path: Pat
 def test_this_machine() -> None:
     target = LocalTarget()
     snapshot = read_device(target.files, 0.0).snapshot
-    found = describe_device(target, 1, None, snapshot, snapshot, {})
+    found = describe_device(target, 1, None, snapshot, snapshot)
     assert found.target == "local"
     assert found.cores >= 1
     assert "Linux" in found.system

@@ -96,7 +96,9 @@ def test_intervals_shrink_with_the_root_of_the_passes() -> None:
     assert widths[0] / widths[1] == pytest.approx(4, rel=0.25)
 
 
-@pytest.mark.parametrize(("degrees", "known"), [(1, 12.706), (4, 2.7764), (5, 2.5706), (9, 2.2622), (19, 2.0930), (100, 1.9840)])
+@pytest.mark.parametrize(
+    ("degrees", "known"), [(1, 12.706), (4, 2.7764), (5, 2.5706), (9, 2.2622), (19, 2.0930), (100, 1.9840)]
+)
 def test_students_t_is_that_of_the_tables(degrees: int, known: float) -> None:
     assert student_quantile(degrees) == pytest.approx(known, rel=2e-3)
 

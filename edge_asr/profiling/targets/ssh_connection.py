@@ -75,7 +75,8 @@ class Connection:
         """The folder there: new, empty, ours alone. Raises EdgeAsrError."""
         if shutil.which("ssh") is None:
             raise EdgeAsrError("ssh is missing: on Debian, sudo apt install openssh-client")
-        self._sockets = Path(tempfile.mkdtemp(prefix="edge-asr-ssh-"))
+        # not where $TMPDIR says: a socket's path has room for about 100 characters
+        self._sockets = Path(tempfile.mkdtemp(prefix="edge-asr-ssh-", dir="/tmp"))
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 `close` closes it
         options = ["-M", "-o", "ControlPersist=no"]
         script = guard_script(self.address.folder, self._orphan_after_s)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,13 @@ class Server:
     def connections(self) -> list[int]:
         """Processes of the server that serve one connection each."""
         return children(self.process.pid)
+
+    def cut(self, connections: Iterable[int]) -> None:
+        """Those connections, at once; what they started goes on until it notices."""
+        for connection in connections:
+            for process in [*children(connection), connection]:  # it has given up its rights in a child
+                if "sshd" in Path(f"/proc/{process}/cmdline").read_text():
+                    os.kill(process, signal.SIGKILL)
 
 
 def children(parent: int) -> list[int]:
@@ -107,7 +115,7 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
     finally:
         for connection in server.connections():
-            os.kill(connection, 15)
+            os.kill(connection, signal.SIGTERM)
         process.terminate()
         process.wait()
         log.close()

@@ -126,11 +126,11 @@ def test_from_the_command_line(run: Run, scene: Scene, shipped_pte: Path, beep_m
 
 
 def test_the_settings_that_a_phone_is_asked_for() -> None:
-    assert phone_thresholds(0.7, (), (), ()) == (0.7, 1.0)
-    assert phone_thresholds(0.7, (0.5, 0.6), (), ()) == (0.5, 0.6)
-    assert phone_thresholds(0.7, (1.0,), ("off",), ()) == (1.0,)
-    assert phone_thresholds(0.7, (), ("none",), ()) == (0.7,)
-    assert phone_thresholds(0.7, (), ("int4.pte", "off"), ("pocketsphinx",)) == (0.7, 1.0)
+    assert phone_thresholds(0.7, (), ()) == (0.7, 1.0)
+    assert phone_thresholds(0.7, (0.5, 0.6), ()) == (0.5, 0.6)
+    assert phone_thresholds(0.7, (1.0,), ("off",)) == (1.0,)
+    assert phone_thresholds(0.7, (), ("none",)) == (0.7,)
+    assert phone_thresholds(0.7, (), ("int4.pte", "off")) == (0.7, 1.0)
 
 
 def test_without_references_there_is_no_accuracy(scene: Scene, benchmark: Benchmark) -> None:

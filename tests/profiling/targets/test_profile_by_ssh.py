@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures need not be good here."""
     monkeypatch.setattr(profile, "Plan", functools.partial(session.Plan, cold_starts=1, pass_s=0.05))
     monkeypatch.setattr(session, "FEWEST_HEARD", 1)
+    monkeypatch.setattr(session, "LEAD_IN_S", 0.1)
 
 
 @pytest.fixture
@@ -62,6 +65,30 @@ def test_a_host_that_cannot_be_reached_is_one_line(run: Run, ssh: Server, manife
     run("profile", manifest, "--model", shipped_pte, "--target", "ssh:localhost:9").assert_fails(
         "connection was refused"
     )
+
+
+def test_a_device_that_disappears_leaves_what_was_measured(
+    run: Run, ssh: Server, manifest: Path, shipped_pte: Path, native_build: Build, tmp_path: Path
+) -> None:
+    """As soon as the first round is in the file, the connection is cut."""
+    (tmp_path / "there").mkdir()
+    report = tmp_path / "report.json"
+    before = ssh.connections()
+
+    def cut() -> None:
+        while not report.exists():
+            time.sleep(0.01)
+        ssh.cut(set(ssh.connections()) - set(before))
+
+    threading.Thread(target=cut, daemon=True).start()
+    options = ("--model", shipped_pte, "--target", ssh.address(tmp_path / "there"), "--passes", 10_000)
+    outcome = run("profile", manifest, *options, "--energy", "none", "--json", report)
+    assert outcome.code == 1
+    assert "the connection was lost" in outcome.err.splitlines()[-1]
+    kept = from_json(report.read_text())
+    assert all(1 <= len(result.passes) < 10_000 for result in kept.results)
+    assert any("the connection was lost" in reason for reason in kept.verdict.reasons)
+    assert left_behind(tmp_path / "there") == []
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from edge_asr.profiling.targets.protocol import RunRequest
 from edge_asr.profiling.targets.ssh import SshTarget
 from edge_asr.profiling.targets.ssh_connection import Address
 from tests.conftest import absent
-from tests.profiling.targets.conftest import LIMIT_S, Server, children, left_behind, use_key
+from tests.profiling.targets.conftest import LIMIT_S, Server, left_behind, use_key
 
 
 @pytest.fixture(scope="module")
@@ -205,10 +205,7 @@ def test_a_connection_that_is_cut(ssh: Server, there: Path, request_all: RunRequ
         target.prepare([request_all.model], request_all.recordings)
         run = mid_run(target, request_all)
         results = [next(run), next(run)]
-        for connection in set(ssh.connections()) - set(before):
-            for process in [*children(connection), connection]:  # it has given up its rights in a child
-                if "sshd" in Path(f"/proc/{process}/cmdline").read_text():
-                    os.kill(process, signal.SIGKILL)
+        ssh.cut(set(ssh.connections()) - set(before))
         with pytest.raises(EdgeAsrError, match=r"the connection was lost after \d+ results of this run"):
             results += run
         assert all(result["text"] for result in results)
@@ -243,6 +240,7 @@ from edge_asr.profiling.targets.ssh_connection import parse_address
 address, model, *recordings = sys.argv[1:]
 paths = tuple(map(Path, recordings))
 with SshTarget(parse_address(address)) as target:
+    print(target._connection._sockets, flush=True)
     target.prepare([Path(model)], paths)
     for _ in target.run(RunRequest(Path(model), paths, 0.7, repeat=100_000)):
         print("result", flush=True)
@@ -258,11 +256,15 @@ def test_a_profiler_that_is_ended(ssh: Server, there: Path, request_all: RunRequ
         [str(part) for part in line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
     ) as running:
         assert running.stdout
+        sockets = Path(running.stdout.readline().decode().strip())
         assert running.stdout.readline() == b"result\n"
         assert os.listdir(there)
         os.killpg(running.pid, how)
         running.communicate()
     assert left_behind(there) == []
+    if how == signal.SIGKILL:
+        sockets.rmdir()  # all that is left, here: it is empty
+    assert not sockets.exists()
 
 
 # --- what can be wrong
