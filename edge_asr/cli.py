@@ -11,7 +11,19 @@ from edge_asr import __version__
 from edge_asr.commands.process import run
 
 # in the order of the help
-COMMANDS = ("transcribe", "evaluate", "export", "inspect", "train", "demo", "native", "bundle", "profile", "sweep", "compare")
+COMMANDS = (
+    "transcribe",
+    "evaluate",
+    "export",
+    "inspect",
+    "train",
+    "demo",
+    "native",
+    "bundle",
+    "profile",
+    "sweep",
+    "compare",
+)
 
 
 class LazyGroup(click.Group):
