@@ -89,3 +89,16 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(EdgeAsrError, match=r"binary\.jsonl: cannot be read as a manifest"):
         read_manifest(tmp_path / "binary.jsonl")
+
+
+def test_where_no_text_is_required_none_need_be_there(tmp_path: Path) -> None:
+    silent = manifest(tmp_path, {"audio_filepath": "a.flac"}, {"audio_filepath": "a.flac"})
+    assert [utterance.text for utterance in read_manifest(silent, text_required=False)] == ["", ""]
+    with pytest.raises(EdgeAsrError, match=r"set\.jsonl:1: 'text' is missing"):
+        read_manifest(silent)
+
+
+def test_text_is_in_every_line_or_in_none(tmp_path: Path) -> None:
+    mixed = manifest(tmp_path, entry(), {"audio_filepath": "a.flac"})
+    with pytest.raises(EdgeAsrError, match=r"set\.jsonl:2: 'text' is missing"):
+        read_manifest(mixed, text_required=False)

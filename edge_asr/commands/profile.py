@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,10 +36,12 @@ from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.local import NAME as LOCAL
 from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
 from edge_asr.profiling.targets.protocol import Target
+from edge_asr.shipped import KEY_DIGITS
 
 NOT_QUOTABLE = 3  # exit code under --strict
 STDOUT = "-"
 NONE = "none"
+CACHE_KEY = re.compile(rf"-[0-9a-f]{{{KEY_DIGITS}}}$")  # in the name of the exported shipped model
 PIPE_WIDTH = 200  # where no terminal limits a table
 DEFAULTS = Plan()
 
@@ -336,8 +339,9 @@ def prefixes_of(programs: Sequence[Program]) -> dict[Path, str]:
     paths = list(dict.fromkeys(program.path for program in programs))
     if len(paths) == 1:
         return {paths[0]: ""}
-    stems = [path.stem for path in paths]
-    return {path: path.stem if stems.count(path.stem) == 1 else str(path) for path in paths}
+    stems = {path: CACHE_KEY.sub("", path.stem) for path in paths}
+    names = list(stems.values())
+    return {path: stem if names.count(stem) == 1 else str(path) for path, stem in stems.items()}
 
 
 def command_line(context: click.Context) -> str:

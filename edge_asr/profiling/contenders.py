@@ -41,7 +41,8 @@ class Contender(Protocol):
         `resident_bytes`, `peak_resident_bytes`, `proportional_bytes`. Of `bench`, one object: `load_ms`,
         `first_result_ms` (since the process began), `first_step_ms`, `peak_resident_bytes`; where known
         `proportional_bytes`, `planned_bytes`, `heap_bytes`. Of an update: `update` (true), `final`, `partial`,
-        `call_ms`, and `steps` with `keep` ("0110") and `latency_ms` each; a runtime without them gives none.
+        `audio_s` so far, `call_ms`, and `steps` with `keep` ("0110") and `latency_ms` each; a runtime without updates
+        gives none.
         """
 
 

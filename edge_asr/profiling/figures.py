@@ -57,7 +57,7 @@ def megabytes(count: int | None) -> str:
 
 def growth_text(result: Result) -> str:
     growth = result.memory.growth_bytes
-    return NOTHING if growth is None else f"{growth / MB:+.1f}" if growth else "none"
+    return NOTHING if growth is None else f"{growth / MB:+.2f}" if growth else "none"
 
 
 def share(part: int | None, whole: int | None) -> str:
@@ -193,8 +193,20 @@ def circumstances(report: Report) -> str:
     )
 
 
-def comparisons(report: Report) -> Iterator[str]:
-    """One line for each setting that the first one is compared with."""
+@dataclass(frozen=True)
+class Comparison:
+    """The first setting against another: the most important part first."""
+
+    of: str
+    to: str
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.of} against {self.to}: {', '.join(self.parts)}"
+
+
+def comparisons(report: Report) -> Iterator[Comparison]:
+    """One for each setting that the first one is compared with."""
     changes = {change.to: change for change in report.wer_changes}
     for other in report.results[1:]:
         name = other.setting.name
@@ -203,7 +215,7 @@ def comparisons(report: Report) -> Iterator[str]:
         if name in changes:
             parts.append(change_text(changes[name]))
         if parts:
-            yield f"{report.results[0].setting.name} against {name}: {', '.join(parts)}"
+            yield Comparison(report.results[0].setting.name, name, tuple(parts))
 
 
 def ratio_text(found: Ratio, energy_is_estimated: bool) -> str:

@@ -12,7 +12,6 @@ import jinja2
 
 from edge_asr.profiling import figures
 from edge_asr.profiling.report import Distribution, Report, to_dict
-from edge_asr.profiling.results import COMPUTE
 
 TEMPLATE = "page.html.jinja"
 OPERATORS_SHOWN = 20
@@ -89,14 +88,11 @@ def compute_bars(report: Report) -> list[Bar]:
     """Compute for a second of audio; longest is full width."""
     found = [(number, result) for number, result in enumerate(report.results) if result.latency]
     longest = max((result.latency.rtf for _, result in found if result.latency), default=0.0)
-    ratios = {ratio.to: ratio for ratio in report.ratios if ratio.quantity == COMPUTE}
     bars = []
     for number, result in found:
         assert result.latency
         name = result.setting.name
-        text = f"{1e3 * result.latency.rtf:.2f} ms for a second of audio"
-        if name in ratios:
-            text += f" (the first takes {ratios[name].ratio:.3f} of it)"
+        text = f"{figures.ms(1e3 * result.latency.rtf)} ms a second of audio"
         bars.append(Bar(name, WIDTH * result.latency.rtf / longest, text, number % COLOURS))
     return bars
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.contenders import Contender
 from edge_asr.profiling.meters.protocol import Span
 
@@ -29,7 +30,12 @@ class Heard:
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> Heard:
-        """From what a runtime printed. Raises KeyError where it lacks what every runtime must give."""
+        """From what a runtime printed. Raises EdgeAsrError where it lacks what every runtime must give."""
+        lacking = {"text", "audio_s", "compute_s"} - item.keys()
+        if lacking:
+            raise EdgeAsrError(
+                f"the runner printed a recording without {', '.join(sorted(lacking))}: is it another version?"
+            )
         return cls(
             text=item["text"],
             audio_s=item["audio_s"],
@@ -107,15 +113,15 @@ def first_partial_ms(updates: Sequence[dict[str, Any]]) -> float | None:
 
 def end_of_speech_ms(updates: Sequence[dict[str, Any]]) -> float | None:
     """From the last sample in to the final text out: the step that took the last samples, those that flushed after
-    it, and decoding. None where a runtime tells no steps."""
-    total_ms = 0.0
-    for update in reversed(updates):
-        steps = update["steps"]
-        with_audio = [number for number, step in enumerate(steps) if step["keep"]]
-        total_ms += last_compute_ms(update, len(steps) - (with_audio[-1] if with_audio else 0))
-        if with_audio:
-            return total_ms
-    return None
+    it, and decoding. None where a runtime tells no updates."""
+    if not updates:
+        return None
+    last_s = updates[-1]["audio_s"]
+    took_last = next(number for number, update in enumerate(updates) if update["audio_s"] == last_s)
+    steps = updates[took_last]["steps"]
+    with_audio = [number for number, step in enumerate(steps) if step["keep"]]
+    total_ms = last_compute_ms(updates[took_last], len(steps) - (with_audio[-1] if with_audio else 0))
+    return total_ms + sum(float(update["call_ms"]) for update in updates[took_last + 1 :])
 
 
 def last_compute_ms(update: dict[str, Any], count: int) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +14,7 @@ from edge_asr.profiling import figures
 from edge_asr.profiling.report import Report
 
 OPERATORS_SHOWN = 15
+WIDEST = 10_000  # where no limit is meant
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -18,10 +22,11 @@ def print_report(report: Report, console: Console) -> None:
     line(console, figures.title(report), "bold")
     line(console, figures.circumstances(report), "dim")
     console.print()
-    console.print(table_of(report))
+    for table in tables_of(report, console):
+        console.print(table)
     console.print()
-    for said in figures.comparisons(report):
-        line(console, said, "bold")
+    for comparison in figures.comparisons(report):
+        line(console, str(comparison), "bold")
     for said in figures.stage_lines(report):
         line(console, f"a step of {said}")
     for said in figures.energy_lines(report):
@@ -35,14 +40,33 @@ def print_report(report: Report, console: Console) -> None:
         line(console, f"note: {note}", "dim")
 
 
-def table_of(report: Report) -> Table:
+def tables_of(report: Report, console: Console) -> Iterator[Table]:
+    """One, or as many as it takes for none to be wider than the terminal."""
+    rows = figures.rows(report)
+    names = [result.setting.name for result in report.results]
+    wide = console.options.update(width=WIDEST)
+    first = 0
+    while first < len(names):
+        last = first + 1
+        table = table_of(rows, names, range(first, last))
+        while last < len(names):
+            wider = table_of(rows, names, range(first, last + 1))
+            if Measurement.get(console, wide, wider).maximum > console.width:
+                break
+            table, last = wider, last + 1
+        yield table
+        first = last
+
+
+def table_of(rows: Sequence[figures.Row], names: Sequence[str], columns: Sequence[int]) -> Table:
+    """Of some of the settings."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("", style="dim", no_wrap=True)
-    for result in report.results:
-        table.add_column(Text(result.setting.name), justify="right", no_wrap=True)
-    for row in figures.rows(report):
-        table.add_row(row.label, row.unit, *map(Text, row.values))
+    for column in columns:
+        table.add_column(Text(names[column]), justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.label, row.unit, *(Text(row.values[column]) for column in columns))
     return table
 
 

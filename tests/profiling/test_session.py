@@ -255,10 +255,10 @@ def test_emulated_time_means_nothing(device: Device, pair: list[Constructed]) ->
 def test_an_estimated_ratio_is_called_one(device: Device, pair: list[Constructed]) -> None:
     measured = run(device, pair, meter=Rising(device))
     (said,) = figures.comparisons(measured)
-    assert "50% less energy (0.500" in said
+    assert "50% less energy (0.500" in str(said)
     estimated = run(device, pair, meter=Rising(device, kind="estimate"))
     (said,) = figures.comparisons(estimated)
-    assert "50% less energy by estimate (0.500" in said
+    assert "50% less energy by estimate (0.500" in str(said)
     assert all("ESTIMATE, not measured" in line for line in figures.energy_lines(estimated))
     (row,) = [row for row in figures.rows(estimated) if row.label.startswith("energy")]
     assert row.label == "energy (estimate)"

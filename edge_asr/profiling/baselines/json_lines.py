@@ -26,6 +26,7 @@ class Piece:
     """What the runtime made of a piece of audio."""
 
     ms: float  # wall clock inside the runtime
+    audio_s: float  # of the recording that went in so far
     frames: int  # of the model, all of which went through all of it; 0 where the runtime does not tell
     final: Callable[[], str]  # text that will not change any more; asked for only where it is wanted
     partial: Callable[[], str]  # what follows it
@@ -110,7 +111,8 @@ def counters_of(heard: Heard) -> dict[str, Any]:
 
 def update_of(piece: Piece) -> dict[str, Any]:
     step = {"keep": "1" * piece.frames, "latency_ms": piece.ms}
-    return {"final": piece.final(), "partial": piece.partial(), "call_ms": piece.ms, "steps": [step]}
+    text = {"final": piece.final(), "partial": piece.partial()}
+    return {**text, "audio_s": piece.audio_s, "call_ms": piece.ms, "steps": [step]}
 
 
 def facts(runtime: str, load_ms: float, threads: int) -> dict[str, Any]:

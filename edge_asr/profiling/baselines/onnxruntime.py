@@ -13,6 +13,7 @@ import click
 import numpy as np
 import onnxruntime
 
+from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.backends.protocol import StepResult
 from edge_asr.commands.process import run
 from edge_asr.contract import Metadata
@@ -79,14 +80,15 @@ class OnnxTranscriber:
         with self.recognizer.stream() as stream:
             for start in range(0, len(samples), self.chunk_samples):
                 update = stream.accept(samples[start : start + self.chunk_samples])
-                yield from self.pieces(update.new_steps, update.final, update.partial)
+                heard_s = (start + self.chunk_samples) / SAMPLE_RATE_HZ
+                yield from self.pieces(update.new_steps, heard_s, update.final, update.partial)
             result = stream.finish()
-        yield from self.pieces(result.new_steps, result.final, "")
+        yield from self.pieces(result.new_steps, len(samples) / SAMPLE_RATE_HZ, result.final, "")
         yield Heard(result.text, result.counters)
 
-    def pieces(self, steps: Sequence[StepInfo], final: str, partial: str) -> Iterator[Piece]:
+    def pieces(self, steps: Sequence[StepInfo], heard_s: float, final: str, partial: str) -> Iterator[Piece]:
         for step in steps:
-            yield Piece(step.latency_ms, len(step.keep), lambda: final, lambda: partial)
+            yield Piece(step.latency_ms, heard_s, len(step.keep), lambda: final, lambda: partial)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

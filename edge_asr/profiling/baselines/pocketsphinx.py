@@ -52,13 +52,13 @@ class SphinxTranscriber:
         blocks = [pcm[start : start + size].tobytes() for start in range(0, len(pcm), size)]
         total_ms = 0.0
         self.decoder.start_utt()
-        for block in blocks:
+        for number, block in enumerate(blocks, start=1):
             ms = timed_ms(self.decoder.process_raw, block)
             total_ms += ms
-            yield Piece(ms, 0, lambda: "", self.text)
+            yield Piece(ms, min(number * size, len(pcm)) / SAMPLE_RATE_HZ, 0, lambda: "", self.text)
         ms = timed_ms(self.decoder.end_utt)  # a third of the work: it searches the whole utterance again
         total_ms += ms
-        yield Piece(ms, 0, self.text, lambda: "")
+        yield Piece(ms, len(pcm) / SAMPLE_RATE_HZ, 0, self.text, lambda: "")
         counters = Counters(steps=len(blocks) + 1, audio_s=len(samples) / SAMPLE_RATE_HZ, compute_s=total_ms / 1e3)
         yield Heard(self.text(), counters)
 
