@@ -35,6 +35,7 @@ class AugmentationConfig:
 class TrainingConfig:
     """Schedule and objective."""
 
+    start_from: str = ""  # a finished run's folder, beside this run's own: its weights and pieces are the start
     manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder, or absolute
     repeats: tuple[int, ...] = ()  # how often an epoch meets the utterances of each manifest; once where left out
     on_fault: str = "fatal"  # a broken line, unreadable audio, text too long for its audio: "fatal", or "skip" and tell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,6 +63,15 @@ def learn_pieces(texts: Sequence[str], pieces: int, model_prefix: Path) -> sente
     except RuntimeError as error:
         raise EdgeAsrError(f"sentencepiece cannot learn {pieces} pieces from the training text ({error})") from None
     return sentencepiece.SentencePieceProcessor(model_file=f"{model_prefix}.model")
+
+
+def copy_pieces(start_prefix: Path, model_prefix: Path) -> None:
+    """Take over the vocabulary of another run. Raises EdgeAsrError where it has none."""
+    start, copy = (prefix.with_suffix(".model") for prefix in (start_prefix, model_prefix))
+    try:
+        shutil.copyfile(start, copy)
+    except OSError as error:
+        raise EdgeAsrError(f"{start}: cannot start from that run ({error.strerror}): finish it first") from None
 
 
 def tokens_of(processor: sentencepiece.SentencePieceProcessor) -> Tokens:

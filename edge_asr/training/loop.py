@@ -36,7 +36,7 @@ from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel
 from edge_asr.training.config import RunConfig
-from edge_asr.training.data import Example, hold_out, learn_pieces, load_examples, make_batches, tokens_of
+from edge_asr.training.data import Example, copy_pieces, hold_out, learn_pieces, load_examples, make_batches, tokens_of
 
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
 REPORT_EVERY = 50  # steps between lines of progress
@@ -88,6 +88,8 @@ class Trainer:
         except (TypeError, ValueError) as error:
             raise EdgeAsrError(f"the configuration's [model] does not make a model: {error}") from None
         self.model = GatedEncoder(encoder).to(self.device)
+        if config.training.start_from:
+            self.take_over(self.start_folder / self.model_path.name)
         self.average = GatedEncoder(encoder).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
         matrices = [p for p in self.model.parameters() if p.dim() > 1]
@@ -116,6 +118,19 @@ class Trainer:
     def model_path(self) -> Path:
         return self.folder / "model.safetensors"
 
+    @property
+    def start_folder(self) -> Path:
+        return self.folder.parent / self.config.training.start_from
+
+    def take_over(self, checkpoint: Path) -> None:
+        """Start from another run's weights. The gate may be cut differently, as it has none."""
+        start = load_checkpoint(checkpoint)
+        try:
+            self.model.load_state_dict(start.model.state_dict())
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise EdgeAsrError(f"{checkpoint}: its weights do not fit this run's [model] ({reason})") from None
+
     def load_data(self, data: Path) -> None:
         """Read manifests, hold out the development speakers, learn the pieces on the training text."""
         training = self.config.training
@@ -128,7 +143,9 @@ class Trainer:
             if name == training.dev_manifest:
                 train[name], held = hold_out(train[name], training.dev_utterances)
         prefix = self.folder / "tokens"
-        if self.rank == 0 and not prefix.with_suffix(".model").is_file():
+        if self.rank == 0 and training.start_from:
+            copy_pieces(self.start_folder / prefix.name, prefix)
+        elif self.rank == 0 and not prefix.with_suffix(".model").is_file():
             weighed = zip(train.values(), repeats, strict=True)
             texts = [u.text for utterances, repeat in weighed for u in utterances * repeat]
             learn_pieces(texts, training.pieces, prefix)

@@ -220,3 +220,24 @@ def test_batches_are_padded_to_few_shapes() -> None:
     assert batch.samples[0, 641:].abs().max() == 0
     assert batch.targets.tolist() == [[1, 2, 3], [0, 0, 0]]
     assert batch.lengths.tolist() == [3, 0]
+
+
+def test_a_run_starts_from_another_ones_weights_and_pieces(tones: Path, tmp_path: Path, straight_run: Path) -> None:
+    shutil.copytree(straight_run, tmp_path / "first")
+    wider_gate = {**run_config().model, "gate": {"spike_left": 0, "spike_right": 2}}
+    config = dataclasses.replace(run_config(start_from="first", pieces=99), model=wider_gate)
+    started = Trainer(config, tones, tmp_path / "second")
+    expected = load_checkpoint(tmp_path / "first" / "model.safetensors")
+    assert started.tokens.pieces == expected.tokens.pieces
+    assert started.model.config.gate.spike_right == 2
+    for weights in (started.model.state_dict(), started.average.state_dict()):
+        assert all(torch.equal(weights[name], value) for name, value in expected.model.state_dict().items())
+
+
+def test_a_start_that_is_not_there_or_does_not_fit_is_told(tones: Path, tmp_path: Path, straight_run: Path) -> None:
+    with pytest.raises(EdgeAsrError, match=r"nowhere/tokens.model: cannot start from that run"):
+        Trainer(run_config(start_from="nowhere"), tones, tmp_path / "second")
+    shutil.copytree(straight_run, tmp_path / "first")
+    other = dataclasses.replace(run_config(start_from="first"), model={**run_config().model, "subsampling_channels": 8})
+    with pytest.raises(EdgeAsrError, match=r"do not fit this run's \[model\]"):
+        Trainer(other, tones, tmp_path / "second")
