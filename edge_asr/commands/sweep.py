@@ -26,10 +26,10 @@ from edge_asr.profiling.contenders import Contender, Gated, gated
 from edge_asr.profiling.meters.choose import MeterOptions, find_meter
 from edge_asr.profiling.program import Program, read_program
 from edge_asr.profiling.recordings import Recordings, as_waves, sources
-from edge_asr.profiling.sweep.journal import Circumstances, Journal, key_of
+from edge_asr.profiling.sweep.journal import Circumstances, Journal
 from edge_asr.profiling.sweep.plan import settings
 from edge_asr.profiling.sweep.result import Occasion, Sweep, summarize
-from edge_asr.profiling.sweep.run import Session, take_passes
+from edge_asr.profiling.sweep.run import Session, due, take_passes
 from edge_asr.profiling.targets.adb import AdbTarget
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.protocol import Target
@@ -157,8 +157,9 @@ def command(as_json: bool, **options: Any) -> None:
 
     The recommendation is the cheapest setting whose WER is at most --at-most points above that of the first model
     with its gate off. Its interval is a paired bootstrap over utterances: where it reaches beyond the budget, more
-    speech is needed to be sure. Choose thresholds on held-out speech, never on the split that you report. Without texts
-    in the manifest there is no WER, and no recommendation.
+    speech is needed to be sure. Choose thresholds on held-out speech, never on the split that you report: a manifest
+    whose name has `test` or `eval` in it judges the threshold that the first file itself recommends, and chooses none.
+    Without texts in the manifest there is no WER, and no recommendation.
 
     \b
     Examples:
@@ -170,7 +171,8 @@ def command(as_json: bool, **options: Any) -> None:
     require_extra("sweep", "the picture of a sweep")
     found = sources([asked.manifest], asked.limit)
     programs = [read_program(model_or_shipped(model)) for model in asked.models or (None,)]
-    warn_of_test_split(asked.manifest)
+    if is_test_split(asked.manifest):
+        notice(f"{asked.manifest.name} looks like a test split: it judges the model's own threshold, and chooses none")
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress_bar("reading", len(found)))
         recordings = stack.enter_context(as_waves(found, advance))
@@ -182,9 +184,14 @@ def command(as_json: bool, **options: Any) -> None:
         raise EdgeAsrError(f"{name} was left out: {reason}{more}; the others are in {asked.output}")
 
 
-def warn_of_test_split(manifest: Path) -> None:
-    if any(name in manifest.stem.lower() for name in TEST_NAMES):
-        notice(f"{manifest.name} looks like a test split: a threshold chosen on it has no honest WER on it")
+def is_test_split(manifest: Path) -> bool:
+    return any(name in manifest.stem.lower() for name in TEST_NAMES)
+
+
+def own_of(ours: Sequence[Gated], program: Program) -> str:
+    """The setting that the file recommends, by name; it may not be among those that are measured."""
+    own = program.metadata.default_threshold
+    return next((each.setting.name for each in ours if each.program == program and each.setting.threshold == own), "")
 
 
 def reached(name: str, tell: Callable[[str], None]) -> Target:
@@ -221,6 +228,7 @@ def sweep(
                 passes_wanted=asked.passes,
                 at_most_points=asked.at_most,
                 failures=session.failures,
+                own=own_of(ours, programs[0]) if is_test_split(asked.manifest) else None,
             )
             result = summarize(contenders, ours[0].setting.name, recordings, journal, occasion)
             write(result, asked.output)
@@ -266,7 +274,7 @@ def measure(
         progress(target.name)
         target.prepare(models, recordings.waves)
     before = read_device(target.files, own_cpu_s(session))
-    wanted = asked.passes * len(contenders) - sum(remembered(contender, asked, journal) for contender in contenders)
+    wanted = sum(map(len, due(contenders, asked.passes, journal).values()))
     try:
         with progress_bar("sweeping", wanted) as advance:
             take_passes(session, contenders, recordings, asked.passes, journal, advance)
@@ -275,10 +283,6 @@ def measure(
             after = read_device(target.files, own_cpu_s(session), before)
             seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot)
             journal.set_conditions(seen)
-
-
-def remembered(contender: Contender, asked: Asked, journal: Journal) -> int:
-    return sum(journal.done(key_of(contender.setting), number) for number in range(asked.passes))
 
 
 def own_cpu_s(session: Session) -> float:

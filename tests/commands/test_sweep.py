@@ -16,6 +16,7 @@ import soundfile
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.native.build import Build
+from edge_asr.profiling.program import read_program
 from edge_asr.profiling.sweep.journal import NAME
 from tests.beeps import write_manifest
 from tests.conftest import REPOSITORY
@@ -72,14 +73,14 @@ def test_a_sweep_leaves_five_files_that_say_the_same(run: Run, tiny_pte: Path, m
         assert name in (tmp_path / "out" / "sweep.md").read_text()
         assert name in (tmp_path / "out" / "sweep.html").read_text()
 
-    # the same command again measures nothing, and more thresholds measure only those
+    # the same command again measures nothing, and more thresholds measure those
     assert passes_in(tmp_path / "out") == 6
     before = (tmp_path / "out" / NAME).read_bytes()
     assert run(*arguments).code == 0
     assert (tmp_path / "out" / NAME).read_bytes() == before
     arguments[5] = "0.9,0,0.5"
     assert "gate 0.5" in run(*arguments).out
-    assert passes_in(tmp_path / "out") == 8
+    assert passes_in(tmp_path / "out") == 8 + 2  # and the reference beside each
 
 
 def test_a_manifest_without_text_is_timed(run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path) -> None:
@@ -90,11 +91,14 @@ def test_a_manifest_without_text_is_timed(run: Run, tiny_pte: Path, manifest: Pa
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
 
 
-def test_a_test_split_is_warned_of(run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path) -> None:
+def test_a_test_split_judges_and_chooses_nothing(run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path) -> None:
     split = manifest.rename(tmp_path / "test.jsonl")
-    outcome = run("sweep", split, "--model", tiny_pte, "--thresholds", "off", "--passes", 1, "-o", tmp_path / "out")
+    arguments = ["sweep", split, "--model", tiny_pte, "--passes", 1, "-o", tmp_path / "out"]
+    outcome = run(*arguments, "--thresholds", "off")
     assert "test.jsonl looks like a test split" in outcome.err
-    assert "A threshold that is chosen on these recordings has no honest WER on them" in outcome.out
+    assert outcome.out.startswith("No recommendation: a test split chooses none")
+    own = read_program(tiny_pte).metadata.default_threshold
+    assert run(*arguments, "--thresholds", f"{own:g},0.1").out.startswith(f"The file's own threshold: gate {own:g}, ")
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(

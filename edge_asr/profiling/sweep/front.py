@@ -39,6 +39,7 @@ class Recommendation:
     wer_change_ci95: tuple[float, float]
     certain: bool  # whether the whole interval is within the budget
     certain_name: str | None  # the cheapest setting of which that is true, where there is one besides the reference
+    chosen_here: bool = True  # by these recordings; else it is the file's own choice, which they only judge
 
 
 def recommend(candidates: Sequence[Candidate], reference: str, at_most_points: float) -> Recommendation:
@@ -63,6 +64,21 @@ def recommend(candidates: Sequence[Candidate], reference: str, at_most_points: f
     )
 
 
+def judge(own: Candidate, reference: str, at_most_points: float) -> Recommendation:
+    """What a file itself recommends, on recordings that had no part in it: a test split chooses nothing."""
+    return Recommendation(
+        name=own.name,
+        reference=reference,
+        at_most_points=at_most_points,
+        speed_up=1 / own.compute_ratio,
+        wer_change=own.wer_change,
+        wer_change_ci95=own.wer_change_ci95,
+        certain=own.wer_change_ci95[1] <= at_most_points,
+        certain_name=None,
+        chosen_here=False,
+    )
+
+
 def cheapest(candidates: Sequence[Candidate]) -> Candidate:
     least = min(candidate.compute_ratio for candidate in candidates)
     near = [candidate for candidate in candidates if candidate.compute_ratio <= least * (1 + NEAR)]
@@ -71,8 +87,8 @@ def cheapest(candidates: Sequence[Candidate]) -> Candidate:
 
 def in_words(chosen: Recommendation, words: int) -> str:
     """For a person. `words` is how many the references have."""
-    budget = f"At most {chosen.at_most_points:+g} points of WER"
-    if chosen.name == chosen.reference:
+    budget = f"At most {chosen.at_most_points:+g} points of WER" if chosen.chosen_here else "The file's own threshold"
+    if chosen.name == chosen.reference and chosen.chosen_here:
         return f"{budget}: no setting is within that and faster than {chosen.reference}."
     low, high = chosen.wer_change_ci95
     faster = (
@@ -81,6 +97,8 @@ def in_words(chosen: Recommendation, words: int) -> str:
         else f"{1 / chosen.speed_up:.2f}× slower than {chosen.reference}"
     )
     said = f"{budget}: {chosen.name}, {faster}, WER {chosen.wer_change:+.1f} points ({low:+.1f} to {high:+.1f})."
+    if not chosen.chosen_here:
+        return said
     if chosen.certain:
         return f"{said} The whole 95 % interval is within the budget."
     said += f" {words} words cannot rule out a change of {high:+.1f}: confirm it on more speech."

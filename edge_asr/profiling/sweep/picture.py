@@ -148,9 +148,11 @@ def draw_stairs(axes: Axes, front: Sequence[tuple[float, float]]) -> None:
 
 
 def draw_budget(axes: Axes, sweep: Sweep) -> None:
-    """The highest WER that may be recommended."""
+    """The highest WER that may be recommended; where nothing is chosen, there is none."""
     reference = next((point for point in sweep.points if point.setting.name == sweep.reference), None)
-    if sweep.recommendation is None or reference is None or reference.accuracy is None:
+    if sweep.recommendation is None or not sweep.recommendation.chosen_here:
+        return
+    if reference is None or reference.accuracy is None:
         return
     most = sweep.recommendation.at_most_points
     y = reference.accuracy.wer + most
@@ -187,7 +189,11 @@ def is_chosen(point: Point, sweep: Sweep) -> bool:
 
 
 def label_of(point: Point, look: Look, sweep: Sweep) -> Look:
-    return replace(look, label=f"{look.label}  recommended", ringed=True) if is_chosen(point, sweep) else look
+    return replace(look, label=f"{look.label}  {said_of(sweep)}", ringed=True) if is_chosen(point, sweep) else look
+
+
+def said_of(sweep: Sweep) -> str:
+    return "recommended" if sweep.recommendation and sweep.recommendation.chosen_here else "the file's own"
 
 
 def signed(points: float, how: str = "g") -> str:
@@ -302,6 +308,6 @@ def headline(sweep: Sweep) -> str:
     chosen = sweep.recommendation
     if chosen is None:
         return "What each setting costs"
-    if chosen.name == chosen.reference:
+    if chosen.name == chosen.reference and chosen.chosen_here:
         return f"{chosen.name}: nothing cheaper within {signed(chosen.at_most_points)} points of WER"
     return f"{chosen.name}: {chosen.speed_up:.2f}× faster, {signed(chosen.wer_change, '.1f')} points of WER"

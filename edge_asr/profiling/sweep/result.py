@@ -16,7 +16,7 @@ from edge_asr.profiling.contenders import Contender
 from edge_asr.profiling.recordings import Recordings
 from edge_asr.profiling.report import Accuracy, Energy, Ratio, Setting, WerChange
 from edge_asr.profiling.statistics import interleaved_ratio, median_interval, relative_spread
-from edge_asr.profiling.sweep.front import Candidate, Recommendation, in_words, on_front, recommend
+from edge_asr.profiling.sweep.front import Candidate, Recommendation, in_words, judge, on_front, recommend
 from edge_asr.profiling.sweep.journal import Journal, PassRecord, key_of
 from edge_asr.profiling.verdict import OTHERS_LIMIT, SPREAD_LIMIT
 
@@ -36,7 +36,7 @@ class Point:
     setting: Setting
     gated: bool  # ours, with a threshold: what a recommendation may name
     file_bytes: int
-    passes: int  # that were taken
+    passes: int  # that were taken; the reference's are taken again beside settings that are added later
     rtf: float  # compute over audio, median of the passes
     rtf_ci95: tuple[float, float] | None  # of that median; null of fewer than six passes
     spread: float  # of the passes, 10th to 90th percentile over the median
@@ -91,6 +91,7 @@ class Occasion:
     passes_wanted: int
     at_most_points: float
     failures: Mapping[str, str]  # by the setting's name
+    own: str | None = None  # the setting that the first file recommends, where only that is to be judged: a test split
 
 
 def summarize(
@@ -103,9 +104,9 @@ def summarize(
     first = taken.get(reference, [])
     points = [point_of(each, taken[each.setting.name], reference, first, recordings, journal) for each in present]
     points = with_front(points)
-    complete = all(len(passes) == occasion.passes_wanted for passes in taken.values())
+    complete = all(rounds(passes) == occasion.passes_wanted for passes in taken.values())
     words = points[0].accuracy.words if points and points[0].accuracy else None
-    chosen = choose(points, reference, occasion.at_most_points) if words else None
+    chosen = choose(points, reference, occasion) if words else None
     return Sweep(
         created_utc=occasion.created_utc,
         command=occasion.command,
@@ -119,17 +120,19 @@ def summarize(
         complete=complete,
         points=tuple(points),
         recommendation=chosen,
-        in_words=in_words(chosen, words) if chosen and words else unweighed(words, present),
+        in_words=in_words(chosen, words) if chosen and words else unweighed(words, present, reference),
         notes=tuple(notes_on(points, taken, complete, words, journal.conditions, occasion)),
         conditions=journal.conditions,
     )
 
 
-def unweighed(words: int | None, present: Sequence[Contender]) -> str:
+def unweighed(words: int | None, present: Sequence[Contender], reference: str) -> str:
     if not present:
         return "Nothing has been measured yet."
     if not words:
         return "No recommendation: the manifest has no reference words, so compute has nothing to be weighed against."
+    if any(contender.setting.name == reference for contender in present):
+        return "No recommendation: a test split chooses none, and the file's own threshold was not measured."
     return "No recommendation: the reference was not measured."
 
 
@@ -137,6 +140,10 @@ def passes_of(contender: Contender, journal: Journal, occasion: Occasion) -> lis
     key = key_of(contender.setting)
     wanted = range(occasion.passes_wanted)
     return [record for record in journal.passes if record.key == key and record.number in wanted]
+
+
+def rounds(passes: Sequence[PassRecord]) -> int:
+    return len({record.number for record in passes})
 
 
 def point_of(
@@ -214,8 +221,8 @@ def with_front(points: Sequence[Point]) -> list[Point]:
     return [dataclasses.replace(point, on_front=front) for point, front in zip(points, on_front(costs), strict=True)]
 
 
-def choose(points: Sequence[Point], reference: str, at_most_points: float) -> Recommendation | None:
-    """None where the reference has no pass."""
+def choose(points: Sequence[Point], reference: str, occasion: Occasion) -> Recommendation | None:
+    """None where the reference has no pass, or the one setting that may be judged has none."""
     candidates = [
         Candidate(point.setting.name, point.compute_ratio.ratio, point.wer_change.points, point.wer_change.ci95)
         for point in points
@@ -223,7 +230,10 @@ def choose(points: Sequence[Point], reference: str, at_most_points: float) -> Re
     ]
     if not any(candidate.name == reference for candidate in candidates):
         return None
-    return recommend(candidates, reference, at_most_points)
+    if occasion.own is None:
+        return recommend(candidates, reference, occasion.at_most_points)
+    own = next((candidate for candidate in candidates if candidate.name == occasion.own), None)
+    return judge(own, reference, occasion.at_most_points) if own else None
 
 
 def notes_on(
@@ -235,10 +245,10 @@ def notes_on(
     occasion: Occasion,
 ) -> list[str]:
     """What a reader must know, one line each."""
-    notes = [NOT_A_RESULT] if words else []
+    notes = [NOT_A_RESULT] if words and occasion.own is None else []
     notes += [f"{name} was left out: {reason}" for name, reason in occasion.failures.items()]
     if not complete:
-        count = sum(map(len, taken.values()))
+        count = sum(map(rounds, taken.values()))
         notes.append(
             f"Unfinished: {count} of {occasion.passes_wanted * len(taken)} passes. The same command goes on from here."
         )

@@ -72,11 +72,11 @@ def take_passes(
     journal: Journal,
     advance: Callable[[float], None] = lambda amount: None,
 ) -> None:
-    """Those that the journal lacks. `advance` gets 1 for each.
+    """Those that are due. `advance` gets 1 for each.
 
     A setting that fails is left out from then on, and the others go on; `session.failures` says why.
     """
-    missing = {key_of(contender.setting): remaining(contender, passes, journal) for contender in contenders}
+    missing = due(contenders, passes, journal)
     wanted = [contender for contender in contenders if missing[key_of(contender.setting)]]
     if not wanted:
         return
@@ -100,9 +100,12 @@ def take_passes(
                 advance(1)
 
 
-def remaining(contender: Contender, passes: int, journal: Journal) -> set[int]:
-    key = key_of(contender.setting)
-    return {number for number in range(passes) if not journal.done(key, number)}
+def due(contenders: Sequence[Contender], passes: int, journal: Journal) -> dict[str, set[int]]:
+    """Numbers of the passes to take, by the setting's key: those that the journal lacks, and of the first setting,
+    which the others are compared with, one beside each of them. A ratio pairs passes of one go."""
+    keys = [key_of(contender.setting) for contender in contenders]
+    missing = {key: {number for number in range(passes) if not journal.done(key, number)} for key in keys}
+    return {**missing, keys[0]: set().union(*missing.values())}
 
 
 def turned(contenders: Sequence[Contender], number: int) -> list[Contender]:

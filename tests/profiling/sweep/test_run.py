@@ -55,7 +55,8 @@ def test_short_recordings_are_heard_again_and_counted_once(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("at", [0, 1, 3])
-def test_an_interruption_loses_no_finished_pass_and_repeats_none(tmp_path: Path, at: int) -> None:
+def test_an_interruption_loses_no_finished_pass_and_repeats_none_but_the_references(tmp_path: Path, at: int) -> None:
+    """Which has one beside each that is taken later: a ratio pairs passes of one go."""
     log: list[str] = []
     first = contenders(log)
     first[1].interrupted_at = at
@@ -65,10 +66,13 @@ def test_an_interruption_loses_no_finished_pass_and_repeats_none(tmp_path: Path,
     kept = journal(tmp_path)
     assert len(kept.passes) == finished
     take_passes(session(), contenders(log), recordings(), 4, kept)
-    assert len(log) == 12
-    assert sorted((record.key, record.number) for record in journal(tmp_path).passes) == sorted(
-        itertools.product((key_of(each.setting) for each in first), range(4))
-    )
+    taken = {each.setting.name: [r for r in kept.passes if r.key == key_of(each.setting)] for each in first}
+    assert all({record.number for record in passes} == set(range(4)) for passes in taken.values())
+    assert len(taken["half"]) == len(taken["low"]) == 4
+    later = kept.session
+    beside = {record.number for record in taken["off"] if record.session == later}
+    assert beside >= {r.number for name in ("half", "low") for r in taken[name] if r.session == later}
+    assert len(taken["off"]) <= 5
     assert {record.session for record in kept.passes} == ({0, 1} if finished else {0})
 
 
@@ -79,11 +83,11 @@ def test_nothing_is_run_where_nothing_is_missing(tmp_path: Path) -> None:
     assert not any(each.asked for each in again)
 
 
-def test_a_setting_that_is_added_later_is_all_that_runs(tmp_path: Path) -> None:
+def test_a_setting_that_is_added_later_runs_beside_the_reference_alone(tmp_path: Path) -> None:
     take_passes(session(), contenders([]), recordings(), 2, journal(tmp_path))
     log: list[str] = []
     take_passes(session(), [*contenders(log), FakeContender("new", log)], recordings(), 2, journal(tmp_path))
-    assert log == ["new", "new"]
+    assert sorted(log) == ["new", "new", "off", "off"]
 
 
 def test_a_setting_that_fails_is_left_out_and_the_others_go_on(tmp_path: Path) -> None:
