@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
@@ -25,7 +27,8 @@ COLOURS = ("#0b6e99", "#c2571a", "#5b8c2a", "#8a4f9e", "#b0413e", "#3c6e71")  # 
 OTHERS = "#7a8594"  # other runtimes
 FRONT, FRONT_INK = "#d9a441", "#a87516"
 WIDE = 5.0  # dearest over cheapest compute above which the axis is logarithmic
-GAP, RING_GAP = 9, 13  # points of the page between a mark and its label; where the mark has a ring
+NEARER = 3  # points by which a label is nearer to its own mark than to any other
+GAP, RING_GAP = 9, 46  # points of the page between a mark and its label; where that has a ring, with a line between
 HALO = [patheffects.withStroke(linewidth=3.5, foreground=PAPER)]  # keeps labels readable on lines
 PLACES = [(1, 0.5), (-1, 0.5), (1, -0.5), (-1, -0.5), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
 STYLE: Any = {
@@ -245,42 +248,58 @@ def style_axes(axes: Axes, xs: Sequence[float]) -> None:
 
 
 def place_labels(axes: Axes, at: Sequence[tuple[float, float]], looks: Sequence[Look]) -> None:
-    """Beside each mark, where it covers neither marks nor other labels as far as that can be had."""
+    """Beside each mark, where it covers neither marks nor other labels and could be no other mark's, as far as that can
+    be had."""
     figure: Any = axes.figure
     renderer = figure.canvas.get_renderer()
     scale = figure.dpi / 72  # pixels in a point of the page
-    marks = [axes.transData.transform(point) for point in at]
+    marks = [(float(x), float(y)) for x, y in axes.transData.transform(at)]
+    inside = axes.get_window_extent(renderer)
     taken = [text.get_window_extent(renderer) for text in axes.texts]
     taken += [Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale) for x, y in marks]
-    for (x, y), look in sorted(zip(at, looks, strict=True), key=lambda pair: pair[0][0]):
-        best, gap = None, RING_GAP if look.ringed else GAP
-        for right, up in PLACES:
-            text = axes.annotate(
-                look.label,
-                (x, y),
-                (gap * right, gap * up),
-                textcoords="offset points",
-                ha={1: "left", 0: "center", -1: "right"}[right],
-                va="center" if right else ("bottom" if up > 0 else "top"),
-                color=look.colour,
-                fontsize=10,
-                fontweight="bold",
-                zorder=7,
-                path_effects=HALO,
-            )
-            box = text.get_window_extent(renderer)
-            inside = axes.get_window_extent(renderer)
-            covered = sum(overlap(box, other) for other in taken) + area(box) - overlap(box, inside)
-            if best is None or covered < best[0]:
+    for number in sorted(range(len(at)), key=lambda number: (not looks[number].ringed, at[number][0])):
+        best: tuple[float, Annotation, Bbox] | None = None
+        others = [mark for other, mark in enumerate(marks) if other != number]
+        for right, up in sorted(PLACES, key=lambda place: (place[1], -place[0])) if looks[number].ringed else PLACES:
+            text = label(axes, at[number], looks[number], right, up)
+            text.update_positions(renderer)
+            box = Text.get_window_extent(text, renderer)  # an Annotation's own would have the line in it
+            fault = sum(overlap(box, other) for other in taken) + area(box) - overlap(box, inside)
+            nearer = sum(distance(box, mark) < distance(box, marks[number]) + NEARER * scale for mark in others)
+            fault += 0 if looks[number].ringed else area(box) * nearer / 4
+            if best is None or fault < best[0]:
                 if best is not None:
                     best[1].remove()
-                best = (covered, text, box)
+                best = (fault, text, box)
             else:
                 text.remove()
-            if covered == 0:
+            if fault == 0:
                 break
         assert best
         taken.append(best[2])
+
+
+def label(axes: Axes, at: tuple[float, float], look: Look, right: int, up: float) -> Annotation:
+    gap = RING_GAP if look.ringed else GAP
+    return axes.annotate(
+        look.label,
+        at,
+        (gap * right, gap * up),
+        textcoords="offset points",
+        ha={1: "left", 0: "center", -1: "right"}[right],
+        va="center" if right else ("bottom" if up > 0 else "top"),
+        color=look.colour,
+        fontsize=10,
+        fontweight="bold",
+        zorder=7,
+        path_effects=HALO,
+        arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 9} if look.ringed else None,
+    )
+
+
+def distance(box: Bbox, mark: tuple[float, float]) -> float:
+    x, y = mark
+    return math.hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))
 
 
 def overlap(first: Bbox, second: Bbox) -> float:
