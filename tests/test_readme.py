@@ -26,7 +26,7 @@ ORDINARY = [line for line in COMMANDS if line not in (INSTALL, CHECK, TRAIN)]
 SHORTER = {  # what CI adds to a command that measures for minutes
     "edge-asr profile": " --limit 2 --passes 1",
     "edge-asr sweep": " --limit 2 --passes 1",
-    "python -m edge_asr.profiling.disturbance": " --pairs 1",
+    "python -m edge_asr.profiling.disturbance": " --pairs 2",
 }
 
 TINY_RUN = """
