@@ -1,0 +1,34 @@
+"""The Android demo's Kotlin, compiled once for all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.android import toolchain
+from tests.conftest import REPOSITORY
+
+DEMO = REPOSITORY / "android_demo"
+CORE = DEMO / "core" / "src"
+
+
+@pytest.fixture(scope="session")
+def core_jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`core`, compiled against Android's classes where they can be had, so that it uses nothing a phone lacks."""
+    out = tmp_path_factory.mktemp("core") / "core.jar"
+    try:
+        system = [toolchain.jar("android-23")]
+    except toolchain.Missing:
+        system = []  # `test_core_needs_nothing_but_android_23` says so
+    toolchain.compile_kotlin([CORE / "main" / "kotlin"], [*system, toolchain.jar("json")], out, jdk=not system)
+    return out
+
+
+@pytest.fixture(scope="session")
+def core_tests_jar(core_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JUnit tests of `core`, without `core` itself."""
+    out = tmp_path_factory.mktemp("core-tests") / "core-tests.jar"
+    libraries = [core_jar, *map(toolchain.jar, ("json", "junit4", "hamcrest"))]
+    toolchain.compile_kotlin([CORE / "test" / "kotlin"], libraries, out, jdk=True)
+    return out
