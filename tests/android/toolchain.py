@@ -1,7 +1,7 @@
-"""What compiles and runs the Android demo's Kotlin on a plain Debian machine: found there, else fetched into the cache.
+"""What compiles and runs the Android demo's Kotlin on a plain Debian machine: found there, else fetched.
 
-The compiler is npm's `kotlin-compiler`. Jars are Debian's; those that the installed release lacks are fetched from another
-one of the same mirror and unpacked, never installed.
+The compiler is npm's `kotlin-compiler`. Jars are Debian's; those that the installed release lacks are fetched from
+another one of the same mirror and unpacked into the cache, never installed.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def compile_kotlin(
     jdk: bool,
     javac: Sequence[Path] = (),
 ) -> None:
-    """Kotlin `sources`, and Java ones in `javac` that may use one another, into `out_jar`; folders stand for what is in them.
+    """Kotlin `sources`, and Java ones in `javac` that may use one another, into `out_jar`; a folder: all in it.
 
     Without `jdk` the classpath must bring java.lang, as android.jar does. Warnings are errors. What was compiled before
     is taken from the cache. Raises AssertionError with the compiler's lines, Missing where there is no compiler.
