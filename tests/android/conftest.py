@@ -30,5 +30,5 @@ def core_tests_jar(core_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The JUnit tests of `core`, without `core` itself."""
     out = tmp_path_factory.mktemp("core-tests") / "core-tests.jar"
     libraries = [core_jar, *map(toolchain.jar, ("json", "junit4", "hamcrest"))]
-    toolchain.compile_kotlin([CORE / "test" / "kotlin"], libraries, out, jdk=True)
+    toolchain.compile_kotlin([CORE / "test" / "kotlin"], libraries, out, jdk=True, friends=[core_jar])
     return out

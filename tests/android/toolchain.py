@@ -207,22 +207,24 @@ def compile_kotlin(
     *,
     jdk: bool,
     javac: Sequence[Path] = (),
+    friends: Sequence[Path] = (),
 ) -> None:
     """Kotlin `sources`, and Java ones in `javac` that may use one another, into `out_jar`; a folder: all in it.
 
-    Without `jdk` the classpath must bring java.lang, as android.jar does. Warnings are errors. What was compiled before
-    is taken from the cache. Raises AssertionError with the compiler's lines, Missing where there is no compiler.
+    Without `jdk` the classpath must bring java.lang, as android.jar does. What is internal to `friends`, jars of the
+    classpath, may be used, as tests may. Warnings are errors. What was compiled before is taken from the cache. Raises
+    AssertionError with the compiler's lines, Missing where there is no compiler.
     """
     kotlin_files, java_files = files(sources, ".kt"), files(javac, ".java")
     jars = [*classpath, jar("kotlin-stdlib")]
-    kept = folder() / "compiled" / f"{digest(kotlin_files, java_files, jars, jdk)}.jar"
+    kept = folder() / "compiled" / f"{digest(kotlin_files, java_files, jars, f'{jdk} {len(friends)}')}.jar"
     compiler = kotlinc()
     with alone():
         if not kept.is_file():
             kept.parent.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder()) as name:
                 made = Path(name) / "out.jar"
-                compile_now(compiler, kotlin_files, java_files, jars, made, jdk)
+                compile_now(compiler, kotlin_files, java_files, jars, made, jdk, friends)
                 made.rename(kept)
     out_jar.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(kept, out_jar)
@@ -233,9 +235,9 @@ def files(paths: Sequence[Path], ending: str) -> list[Path]:
     return sorted(set(found))
 
 
-def digest(kotlin_files: Sequence[Path], java_files: Sequence[Path], jars: Sequence[Path], jdk: bool) -> str:
+def digest(kotlin_files: Sequence[Path], java_files: Sequence[Path], jars: Sequence[Path], options: str) -> str:
     """Of all that decides what comes out."""
-    total = hashlib.sha256(Path(__file__).read_bytes() + f"{jdk} {java('java').resolve()}".encode())
+    total = hashlib.sha256(Path(__file__).read_bytes() + f"{options} {java('java').resolve()}".encode())
     for file in (*kotlin_files, *java_files, *jars):
         total.update(f"\0{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()[:24]
@@ -248,10 +250,12 @@ def compile_now(
     jars: Sequence[Path],
     made: Path,
     jdk: bool,
+    friends: Sequence[Path],
 ) -> None:
     joined = os.pathsep.join(map(str, jars))
     if kotlin_files:
         options = ["-no-stdlib", "-no-reflect", "-jvm-target", JVM_TARGET, "-Werror", *([] if jdk else ["-no-jdk"])]
+        options += [f"-Xfriend-paths={','.join(map(str, friends))}"] if friends else []
         command = ["bash", str(compiler), *options, "-cp", joined, "-d", str(made)]
         complete("kotlinc", [*command, *map(str, kotlin_files), *map(str, java_files)])
     else:
@@ -290,12 +294,19 @@ def complete(tool: str, command: Sequence[str]) -> None:
     assert done.returncode == 0, f"{tool} refuses:\n{done.stdout}"
 
 
-def run_java(main: str, classpath: Sequence[Path], *arguments: str, properties: Mapping[str, str] | None = None) -> str:
+def run_java(
+    main: str,
+    classpath: Sequence[Path],
+    *arguments: str,
+    properties: Mapping[str, str] | None = None,
+    heap_mb: int = 512,
+) -> str:
     """What the program prints. Raises AssertionError with all it said where it fails."""
-    named = [f"-D{name}={value}" for name, value in (properties or {}).items()]
+    options = [f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8"]
+    options += [f"-D{name}={value}" for name, value in (properties or {}).items()]
     jars = os.pathsep.join(map(str, [*classpath, jar("kotlin-stdlib")]))
     done = subprocess.run(
-        [str(java("java")), "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", *named, "-cp", jars, main, *arguments],
+        [str(java("java")), *options, "-cp", jars, main, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -317,6 +328,7 @@ class Outcome:
 
 
 JUNIT_MAIN = "org.edge_asr.junit.Report"
+JUNIT_HEAP_MB = 64  # tests that something is never in memory as a whole rely on it
 JUNIT_SOURCE = Path(__file__).parent / "junit" / "Report.java"
 
 
@@ -325,9 +337,11 @@ def run_junit(
 ) -> dict[str, Outcome]:
     """Class.test -> what became of it. A class that fails as a whole is there under its own name."""
     jars = [jar("junit4"), jar("hamcrest"), jar("json")]
-    runner = folder() / "junit-report.jar"
-    compile_kotlin([], jars, runner, jdk=True, javac=[JUNIT_SOURCE])
-    printed = run_java(JUNIT_MAIN, [runner, *jars, *classpath], *classes, properties=properties)
+    with tempfile.TemporaryDirectory(dir=folder()) as name:
+        runner = Path(name) / "junit-report.jar"
+        compile_kotlin([], jars, runner, jdk=True, javac=[JUNIT_SOURCE])
+        every = [runner, *jars, *classpath]
+        printed = run_java(JUNIT_MAIN, every, *classes, properties=properties, heap_mb=JUNIT_HEAP_MB)
     results = {}
     for line in printed.splitlines():
         if line.startswith("{"):
