@@ -20,6 +20,8 @@ class Figures(private val locale: Locale) {
 
     fun temperatureC(celsius: Double?): String = told(celsius) { decimals(it, 1) }
 
+    fun seconds(seconds: Double): String = told(seconds) { decimals(it, 1) }
+
     fun threshold(threshold: Float): String = decimals(threshold.toDouble(), 2)
 
     private fun significant(value: Double, digits: Int): String {
