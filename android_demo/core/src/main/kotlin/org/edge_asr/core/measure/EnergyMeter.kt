@@ -81,24 +81,22 @@ data class RailSample(
 )
 
 /**
- * The rails that the phone measures itself; [read] gives a sample. [rails] are the names it has: those of linear
- * regulators are left out of the sum, as a switching one that is measured too may feed them.
+ * The rails that the phone measures itself; [read] gives a sample. [rails] are the names it has, asked when first
+ * needed: those of linear regulators are left out of the sum, as a switching one that is measured too may feed them.
  */
 class RailMeter(
-    rails: List<String>,
+    rails: () -> List<String>,
     private val intervalS: Double = 0.5,
-    private val cannot: String? = null,
     private val read: () -> RailSample?,
 ) : EnergyMeter {
-    private val summed = rails.filterNot { LINEAR.containsMatchIn(it) }
+    private val summed by lazy { rails().filterNot { LINEAR.containsMatchIn(it) } }
     override val name = "android:rails"
-    override val covers = "the sum of ${summed.size} rails: ${summed.joinToString(", ")}"
+    override val covers get() = "the sum of ${summed.size} rails: ${summed.joinToString(", ")}"
     private var sampling: Sampling<RailSample>? = null
     private var samples: List<RailSample> = emptyList()
 
     override val problem: String? by lazy {
         when {
-            cannot != null -> cannot
             summed.isEmpty() -> "the phone has no power rails that an app may read"
             read()?.plugged == true -> PLUGGED
             else -> null
