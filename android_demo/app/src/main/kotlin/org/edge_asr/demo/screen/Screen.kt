@@ -57,6 +57,7 @@ class Screen(private val root: View, actions: Actions, private val still: Boolea
     private val thresholdDefault: TextView = view(R.id.threshold_default)
     private val saving: Switch = view(R.id.saving)
     private val savingState: TextView = view(R.id.saving_state)
+    private val savingNow: TextView = view(R.id.saving_now)
     private val start: Button = view(R.id.start)
 
     init {
@@ -129,7 +130,11 @@ class Screen(private val root: View, actions: Actions, private val still: Boolea
         // the voice of a screen reader would be heard and written down again, so new words are read out only once listening is over
         val reads = state.situation.phase != Phase.LISTENING
         transcript.accessibilityLiveRegion = if (reads) View.ACCESSIBILITY_LIVE_REGION_POLITE else View.ACCESSIBILITY_LIVE_REGION_NONE
-        transcript.hint = text(if (state.situation.takesInput) R.string.transcript_hint_listening else R.string.transcript_hint)
+        transcript.hint = when {
+            state.situation.takesInput -> text(R.string.transcript_hint_listening)
+            state.situation.mayPress -> text(R.string.transcript_hint)
+            else -> ""
+        }
         openFile.isEnabled = state.situation.mayPickFile
         for (button in listOf(copy, share)) button.isEnabled = whole.isNotEmpty()
         clear.isEnabled = whole.isNotEmpty() && state.situation.mayPickFile
@@ -162,22 +167,40 @@ class Screen(private val root: View, actions: Actions, private val still: Boolea
         if (threshold.progress != position) threshold.progress = position
         threshold.isEnabled = state.defaultThreshold != null
         threshold.defaultPosition = state.defaultThreshold?.let(ThresholdScale::position)
-        thresholdValue.tell(if (state.defaultThreshold == null) Figures.NOTHING else figures.threshold(state.threshold))
+        showThresholdValue(state)
         thresholdDefault.tell(state.defaultThreshold?.let { text(R.string.threshold_default, figures.threshold(it)) }.orEmpty())
+    }
+
+    private fun showThresholdValue(state: ScreenState) {
+        val users = figures.threshold(state.threshold)
+        val overruled = state.thresholdInForce != state.threshold
+        thresholdValue.setTextColor(context.getColor(if (overruled) R.color.saving else R.color.text))
+        thresholdValue.tell(
+            when {
+                state.defaultThreshold == null -> Figures.NOTHING
+                overruled -> text(R.string.threshold_overruled, users, figures.threshold(state.thresholdInForce))
+                else -> users
+            },
+        )
     }
 
     private fun showSaving(state: ScreenState) {
         saving.isChecked = state.maySave
         val reason = state.saving
+        val overruled = state.thresholdInForce != state.threshold
         savingState.tell(
-            when {
-                !state.maySave -> text(R.string.saving_off)
-                reason == null -> text(R.string.saving_idle)
-                state.thresholdInForce == state.threshold -> text(R.string.saving_already)
-                else -> text(savingText(reason), figures.threshold(state.thresholdInForce), figures.threshold(state.threshold))
-            },
+            text(
+                when {
+                    !state.maySave -> R.string.saving_off
+                    reason == null -> R.string.saving_idle
+                    overruled -> R.string.saving_in_force
+                    else -> R.string.saving_already
+                },
+            ),
         )
-        savingState.setTextColor(context.getColor(if (reason == null) R.color.text_muted else R.color.saving))
+        val told = reason?.takeIf { overruled }?.let { text(savingText(it)) }
+        savingNow.visibility = visible(told != null)
+        savingNow.tell(told.orEmpty())
     }
 
     private fun savingText(reason: SavingReason): Int = when (reason) {

@@ -61,9 +61,10 @@ class TranscriptView(context: Context, attributes: AttributeSet?) : TextView(con
 
     private fun scrollToEnd() = scrollTo(0, overflow())
 
-    /** Pixels of the text that are out of sight. */
+    /** Pixels of the text that are out of sight; a hint is read from its beginning. */
     private fun overflow(): Int {
         val lines = layout ?: return 0
+        if (text.isEmpty()) return 0
         return maxOf(0, lines.height - (height - compoundPaddingTop - compoundPaddingBottom))
     }
 
