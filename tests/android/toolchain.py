@@ -28,6 +28,8 @@ KOTLIN_VERSION = "2.4.20"
 JVM_TARGET = "1.8"  # dx reads nothing newer, and every Android runs it
 FETCH_TIMEOUT_S = 300.0
 COMPILE_TIMEOUT_S = 600.0
+RUN_TIMEOUT_S = 600.0
+KEPT_JARS = 40  # compiled ones
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 INSTALLED = "installed"  # stands for the release of this machine
 
@@ -60,7 +62,7 @@ JARS = {
 
 def folder() -> Path:
     """Where all that is fetched and compiled is kept."""
-    made = cache_folder() / "android"
+    made = cache_folder().absolute() / "android"
     made.mkdir(parents=True, exist_ok=True)
     return made
 
@@ -226,8 +228,17 @@ def compile_kotlin(
                 made = Path(name) / "out.jar"
                 compile_now(compiler, kotlin_files, java_files, jars, made, jdk, friends)
                 made.rename(kept)
+                forget_old(kept.parent)
+        os.utime(kept)
     out_jar.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(kept, out_jar)
+
+
+def forget_old(compiled: Path) -> None:
+    """Keep what was used last."""
+    jars = sorted(compiled.glob("*.jar"), key=lambda path: path.stat().st_mtime)
+    for old in jars[:-KEPT_JARS]:
+        old.unlink()
 
 
 def files(paths: Sequence[Path], ending: str) -> list[Path]:
@@ -311,6 +322,7 @@ def run_java(
         capture_output=True,
         text=True,
         encoding="utf-8",
+        timeout=RUN_TIMEOUT_S,
     )
     assert done.returncode == 0, f"{main} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout

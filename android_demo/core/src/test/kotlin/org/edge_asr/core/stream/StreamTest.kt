@@ -186,7 +186,7 @@ class StreamTest {
         assertEquals(4L, end.counters.frames)
     }
 
-    @Test
+    @Test(timeout = 10_000)
     fun `a program that never ends its drain is an error, and the stream begins anew after it`() {
         stream.accept(audio("a..b"))
         program.neverDrains = true
