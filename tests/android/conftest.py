@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.android import toolchain
+from tests.android import apk, toolchain
+from tests.android.apk import Linked
 from tests.conftest import REPOSITORY
 
 DEMO = REPOSITORY / "android_demo"
 CORE = DEMO / "core" / "src"
+STUBS = Path(__file__).parent / "stubs"
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +33,27 @@ def core_tests_jar(core_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     out = tmp_path_factory.mktemp("core-tests") / "core-tests.jar"
     libraries = [core_jar, *map(toolchain.jar, ("json", "junit4", "hamcrest"))]
     toolchain.compile_kotlin([CORE / "test" / "kotlin"], libraries, out, jdk=True, friends=[core_jar])
+    return out
+
+
+@pytest.fixture(scope="session")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
+    """The app's manifest and resources, linked by aapt2."""
+    return apk.link(tmp_path_factory.mktemp("linked"))
+
+
+@pytest.fixture(scope="session")
+def app_classpath(core_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What the app's Kotlin is compiled against: Android's API 23, `core`, and stubs of what neither has."""
+    stubs = tmp_path_factory.mktemp("stubs") / "stubs.jar"
+    android = toolchain.jar("android-23")
+    toolchain.compile_kotlin([STUBS], [android], stubs, jdk=False)
+    return [android, core_jar, stubs]
+
+
+@pytest.fixture(scope="session")
+def app_jar(app_classpath: list[Path], linked: Linked, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every Kotlin file of the app, with its class R."""
+    out = tmp_path_factory.mktemp("app") / "app.jar"
+    toolchain.compile_kotlin([apk.MAIN / "kotlin"], app_classpath, out, jdk=False, javac=[linked.r_java])
     return out

@@ -49,6 +49,7 @@ class DebianJar:
 
 ANDROID_SDK = Path("usr/lib/android-sdk")
 SHARE = Path("usr/share/java")
+ROBOTO = Path("usr/share/fonts/truetype/roboto/unhinted/RobotoTTF")  # Android's letters, for pictures of its screens
 JARS = {
     "android-23": DebianJar(
         "libandroid-23-java", ANDROID_SDK / "platforms/android-23/android.jar", ("sid", "bullseye")
@@ -57,6 +58,7 @@ JARS = {
     "json": DebianJar("libandroid-json-java", SHARE / "com.android.json.jar", (INSTALLED, "sid")),
     "junit4": DebianJar("junit4", SHARE / "junit4.jar", (INSTALLED, "sid")),
     "hamcrest": DebianJar("libhamcrest-java", SHARE / "hamcrest.jar", (INSTALLED, "sid")),
+    "roboto": DebianJar("fonts-roboto-unhinted", ROBOTO / "Roboto-Regular.ttf", (INSTALLED, "sid")),
 }
 
 

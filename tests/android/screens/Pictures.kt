@@ -5,6 +5,7 @@ import android.content.res.Resources
 import android.graphics.Canvas
 import android.os.SystemClock
 import android.text.Layout
+import android.text.SpannableStringBuilder
 import android.util.DisplayMetrics
 import android.view.LayoutInflater
 import android.view.View
@@ -25,6 +26,7 @@ import org.edge_asr.core.live.Situation
 import org.edge_asr.core.measure.LivePower
 import org.edge_asr.core.policy.SavingReason
 import org.edge_asr.core.strip.GateStrip
+import org.edge_asr.demo.screen.GateStripView
 import org.edge_asr.demo.screen.Screen
 import org.json.JSONArray
 import org.json.JSONObject
@@ -116,8 +118,29 @@ private class Picture(res: File, private val wanted: JSONObject) {
         }
         return JSONObject().put("name", wanted.getString("name")).put("texts", texts).put("targets", targets)
             .put("described", JSONArray(seen.mapNotNull { it.contentDescription?.toString() }))
+            .put("strip", stripOf(seen.filterIsInstance<GateStripView>().single()))
             .put("hidden_dp", seen.filterIsInstance<ScrollView>().maxOf { it.hidden() } / density.toDouble())
     }
+
+    /** Where to look for frames, in pixels of the picture. */
+    private fun stripOf(strip: GateStripView): JSONObject {
+        var left = 0
+        var top = 0
+        var at: View = strip
+        while (true) {
+            left += at.left
+            top += at.top
+            at = at.parentOrNull() ?: break
+        }
+        val bottom = top + GateStripView.BARS_DP * density
+        return JSONObject().put("left", left).put("width", strip.width)
+            .put("pitch", (GateStripView.PITCH_DP * density).toDouble()).put("bar", (GateStripView.BAR_DP * density).toDouble())
+            .put("high", (bottom - GateStripView.BARS_DP * density / 2).toInt())
+            .put("low", (bottom - GateStripView.DASH_DP * density * 3 / 4).toInt())
+            .put("kept_rgb", rgb(resources.color("@color/kept"))).put("skipped_rgb", rgb(resources.color("@color/skipped")))
+    }
+
+    private fun rgb(color: Int) = JSONArray(listOf(16, 8, 0).map { color ushr it and 0xFF })
 
     private fun textOf(view: TextView): JSONObject {
         val lines: List<Layout.Line> = view.layout?.lines.orEmpty()
@@ -126,7 +149,9 @@ private class Picture(res: File, private val wanted: JSONObject) {
         // a line that ends inside a word, or letters below the view's own edge
         val torn = lines.any { it.end < shown.length && shown[it.end] != ' ' && shown[it.end] != '\n' }
         val cut = view.movementMethod == null && view.layout!!.height > view.height - view.compoundPaddingTop - view.compoundPaddingBottom + 1
-        return JSONObject().put("text", shown).put("lines", JSONArray(words)).put("torn", torn).put("cut", cut || view.width <= 0)
+        val spans = view.text as? SpannableStringBuilder
+        val grey = shown.indices.filter { spans?.colorAt(it) == resources.color("@color/text_muted") }.joinToString("") { shown[it].toString() }
+        return JSONObject().put("text", shown).put("grey", grey.trim()).put("lines", JSONArray(words)).put("torn", torn).put("cut", cut || view.width <= 0)
     }
 
     private fun targetOf(view: View): JSONObject {

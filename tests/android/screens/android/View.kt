@@ -67,6 +67,9 @@ open class View(val context: Context, attributes: AttributeSet?) {
     val layoutParams = LayoutParams(resources, attributes)
     val id: Int = attributes?.get("id")?.let { resources.idOf("id/" + it.substringAfter('/')) } ?: 0
     lateinit var parent: ViewGroup
+
+    fun parentOrNull(): ViewGroup? = if (::parent.isInitialized) parent else null
+
     var visibility = if (attributes?.get("visibility") == "gone") GONE else VISIBLE
     var isEnabled = true
     var contentDescription: CharSequence? = attributes?.get("contentDescription")?.let(resources::text)

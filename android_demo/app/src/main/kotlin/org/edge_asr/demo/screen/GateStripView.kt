@@ -49,8 +49,8 @@ class GateStripView(context: Context, attributes: AttributeSet?) : View(context,
         invalidate()
     }
 
-    /** How many frames are in sight: what a spoken description tells of. */
-    fun framesInSight(): Int = (width / pitchPx).toInt()
+    /** How many frames are in sight, what a spoken description tells of; all, until it has been laid out. */
+    fun framesInSight(): Int = if (width == 0) Int.MAX_VALUE else (width / pitchPx).toInt()
 
     override fun onMeasure(widthMeasureSpec: Int, heightMeasureSpec: Int) {
         val height = (BARS_DP * density + labelPx).toInt()
@@ -81,7 +81,7 @@ class GateStripView(context: Context, attributes: AttributeSet?) : View(context,
         const val PITCH_DP = 2.5f
         const val BAR_DP = 1.75f
         const val DASH_DP = 4f
-        private const val BARS_DP = 52f
+        const val BARS_DP = 52f
         private const val BAR_TOP_DP = 4f
         private const val LABEL_SP = 11f
         private const val LABEL_LINE = 1.4f // of the letters' size
