@@ -25,7 +25,9 @@ import pytest
 from edge_asr.shipped import cache_folder
 
 KOTLIN_VERSION = "2.4.20"
-JVM_TARGET = "1.8"  # dx reads nothing newer, and every Android runs it
+# dx reads no newer class files, and every Android runs these
+KOTLIN_OPTIONS = ("-jvm-target", "1.8", "-Werror", "-no-stdlib", "-no-reflect")
+JAVA_RELEASE = "8"
 FETCH_TIMEOUT_S = 300.0
 COMPILE_TIMEOUT_S = 600.0
 RUN_TIMEOUT_S = 600.0
@@ -250,7 +252,8 @@ def files(paths: Sequence[Path], ending: str) -> list[Path]:
 
 def digest(kotlin_files: Sequence[Path], java_files: Sequence[Path], jars: Sequence[Path], options: str) -> str:
     """Of all that decides what comes out."""
-    total = hashlib.sha256(Path(__file__).read_bytes() + f"{options} {java('java').resolve()}".encode())
+    tools = (KOTLIN_VERSION, KOTLIN_OPTIONS, JAVA_RELEASE, str(java("javac").resolve()), options)
+    total = hashlib.sha256(repr(tools).encode())
     for file in (*kotlin_files, *java_files, *jars):
         total.update(f"\0{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()[:24]
@@ -267,7 +270,7 @@ def compile_now(
 ) -> None:
     joined = os.pathsep.join(map(str, jars))
     if kotlin_files:
-        options = ["-no-stdlib", "-no-reflect", "-jvm-target", JVM_TARGET, "-Werror", *([] if jdk else ["-no-jdk"])]
+        options = [*KOTLIN_OPTIONS, *([] if jdk else ["-no-jdk"])]
         options += [f"-Xfriend-paths={','.join(map(str, friends))}"] if friends else []
         command = ["bash", str(compiler), *options, "-cp", joined, "-d", str(made)]
         complete("kotlinc", [*command, *map(str, kotlin_files), *map(str, java_files)])
@@ -276,7 +279,8 @@ def compile_now(
     if java_files:
         classes = made.with_suffix("")
         classes.mkdir()
-        system = ["--release", "8"] if jdk else ["-source", "8", "-target", "8", "-bootclasspath", joined]
+        system = ["--release", JAVA_RELEASE] if jdk else ["-source", JAVA_RELEASE, "-target", JAVA_RELEASE]
+        system += [] if jdk else ["-bootclasspath", joined]
         command = [
             str(java("javac")),
             *system,

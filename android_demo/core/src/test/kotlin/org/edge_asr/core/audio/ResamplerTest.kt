@@ -149,6 +149,6 @@ class ResamplerTest {
 
     private companion object {
         const val AMPLITUDE = 0.5
-        const val LONG_S = 200
+        const val LONG_S = 100
     }
 }

@@ -238,6 +238,14 @@ class StreamTest {
     }
 
     @Test
+    fun `nothing of what waited before a restart is run after it`() {
+        stream.accept(audio("ab..ab"))
+        stream.restart()
+        assertEquals(listOf("", 0), stream.finish().let { listOf(it.final, it.newSteps.size) })
+        assertEquals(1, program.calls.size)
+    }
+
+    @Test
     fun `a step that fails ends the stream until it is restarted`() {
         stream.accept(audio("ab"))
         program.failing = true

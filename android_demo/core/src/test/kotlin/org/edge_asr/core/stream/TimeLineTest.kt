@@ -210,6 +210,20 @@ class TimeLineTest {
     }
 
     @Test
+    fun `partial words are in every way what they would be if no frame changed any more`() {
+        for (schedule in schedules()) {
+            val line = line()
+            val final = mutableListOf<Word>()
+            run(schedule, line) { words, arrived, resolved ->
+                final += words
+                var seen = 0
+                val now = schedule.frames.take(arrived).map { if (it.kept && seen++ >= resolved) it.copy(final = it.partial) else it }
+                assertEquals(spoken(now), final + line.partialWords())
+            }
+        }
+    }
+
+    @Test
     fun `words do not depend on how the results arrived`() {
         for (schedule in schedules()) {
             val line = line()
