@@ -16,13 +16,16 @@ NIGHT = {"night": True}
 
 UNKNOWN = {"temperature_c": None, "power_mw": None}
 PHONE = {"power_mw": 1184.0, "temperature_c": 31.4}  # no phone was there: figures of the right size
+SAVING_SHARE = 0.7  # of the default: what the app's SavingPolicy puts in force
 EARLIER, NOW = "an4/test/fcaw-an406-fcaw-b.flac", "an4/test/fcaw-cen5-fcaw-b.flac"
 
 
-def heard(recognizer: Recognizer, audio: Path, until_s: float | None = None) -> dict[str, Any]:
+def heard(
+    recognizer: Recognizer, audio: Path, until_s: float | None = None, threshold: float | None = None
+) -> dict[str, Any]:
     """State of a screen after `until_s` seconds of a recording, or after all of it."""
     keep: list[bool] = []
-    with recognizer.stream() as stream:
+    with recognizer.stream(threshold) as stream:
         samples = 0
         for block in read_blocks(audio):
             room = len(block) if until_s is None else max(0, int(16_000 * until_s) - samples)
@@ -51,12 +54,14 @@ def pictures(model: Path, data: Path) -> list[dict[str, Any]]:
         middle = heard(recognizer, data / NOW, until_s=4.6)
         later = heard(recognizer, data / NOW, until_s=5.2)
         whole = heard(recognizer, data / NOW)
+        saved = heard(recognizer, data / NOW, until_s=4.6, threshold=SAVING_SHARE * default)
     known = {"default_threshold": default, "threshold": default}
     speaking = {"phase": "LISTENING", "earlier": earlier, **middle, **known, **PHONE}
     saving = {
         **speaking,
+        **saved,
         "threshold": 0.9,
-        "threshold_in_force": 0.7 * default,
+        "threshold_in_force": SAVING_SHARE * default,
         "saving": "LOW_BATTERY",
     }
     idle = {"phase": "IDLE", **known, **UNKNOWN}

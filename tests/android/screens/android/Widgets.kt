@@ -146,10 +146,20 @@ class Space(context: Context, attributes: AttributeSet?) : View(context, attribu
 
 class Switch(context: Context, attributes: AttributeSet?) : TextView(context, attributes) {
     var isChecked = false
+        set(value) {
+            if (field == value) return
+            field = value
+            changed(this, value)
+        }
+    private var changed: (Switch, Boolean) -> Unit = { _, _ -> }
     private val gap = resources.size(attributes?.get("switchPadding") ?: "0dp").toInt()
     private val trackWidth = resources.size("34dp")
     override val reserved: Int get() = trackWidth.toInt() + gap + resources.size("4dp").toInt()
     override val gravity = "center_vertical"
+
+    fun setOnCheckedChangeListener(listener: (Switch, Boolean) -> Unit) {
+        changed = listener
+    }
 
     override fun onDraw(canvas: Canvas) {
         super.onDraw(canvas)

@@ -11,6 +11,7 @@ import org.edge_asr.core.program.ProgramException
 import org.edge_asr.core.stream.SAMPLE_RATE_HZ
 import org.edge_asr.core.stream.Stream
 import org.edge_asr.core.stream.Update
+import org.edge_asr.demo.R
 import org.edge_asr.demo.program.ExecutorchProgram
 import org.edge_asr.demo.program.ShippedModel
 
@@ -69,7 +70,7 @@ class Transcriber(private val context: Context) {
         told(stream.finish(), ring.lostSamples)
     }
 
-    /** Recognizes a WAV file; where it cannot be read, [failed] gets the reason, and what was heard until then stands. */
+    /** Recognizes a WAV file; where it cannot be read to its end, [failed] gets the reason, and what was heard until then stands. */
     fun file(uri: Uri, told: Told, failed: (String) -> Unit) {
         stream.restart()
         try {
@@ -77,6 +78,7 @@ class Transcriber(private val context: Context) {
             input.buffered().use { opened ->
                 val audio = PickedAudio(opened)
                 while (!stopped) told(stream.accept(audio.read() ?: break), 0)
+                if (audio.cutShort) failed(context.getString(R.string.reason_cut_short))
             }
         } catch (error: AudioException) {
             failed(error.message.orEmpty())

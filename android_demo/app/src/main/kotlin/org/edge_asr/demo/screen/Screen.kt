@@ -59,6 +59,7 @@ class Screen(private val root: View, actions: Actions, private val still: Boolea
     private val savingState: TextView = view(R.id.saving_state)
     private val savingNow: TextView = view(R.id.saving_now)
     private val start: Button = view(R.id.start)
+    private var shownSaving = false // a switch tells of its changes whoever made them
 
     init {
         start.setOnClickListener { actions.press() }
@@ -67,7 +68,7 @@ class Screen(private val root: View, actions: Actions, private val still: Boolea
         copy.setOnClickListener { actions.copy() }
         share.setOnClickListener { actions.share() }
         noticeAction.setOnClickListener { actions.openSettings() }
-        saving.setOnClickListener { actions.switchSaving(saving.isChecked) }
+        saving.setOnCheckedChangeListener { _, on -> if (on != shownSaving) actions.switchSaving(on) }
         threshold.setOnSeekBarChangeListener(Chosen(actions))
         if (context.resources.configuration.fontScale > LARGE_FONT) stackRows()
     }
@@ -185,6 +186,7 @@ class Screen(private val root: View, actions: Actions, private val still: Boolea
     }
 
     private fun showSaving(state: ScreenState) {
+        shownSaving = state.maySave
         saving.isChecked = state.maySave
         val reason = state.saving
         val overruled = state.thresholdInForce != state.threshold

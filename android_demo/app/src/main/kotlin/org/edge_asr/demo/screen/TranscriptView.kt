@@ -17,25 +17,24 @@ import org.edge_asr.demo.R
  */
 class TranscriptView(context: Context, attributes: AttributeSet?) : TextView(context, attributes) {
     private var shown = ""
+    private var shownSettled = 0 // characters of it
 
     init {
         movementMethod = ScrollingMovementMethod()
     }
 
-    /** [partial] follows [settled]. */
+    /** [whole] is [settled] and what follows it. */
     fun show(settled: String, whole: String) {
-        if (shown == whole && text.length - partialLength == settled.length) return
+        if (shown == whole && shownSettled == settled.length) return
         shown = whole
-        partialLength = whole.length - settled.length
+        shownSettled = settled.length
         val last = lastWords(whole, MOST_CHARACTERS)
         val spans = SpannableStringBuilder(last)
         val grey = ForegroundColorSpan(context.getColor(R.color.text_muted))
-        spans.setSpan(grey, maxOf(0, last.length - partialLength), last.length, Spannable.SPAN_EXCLUSIVE_EXCLUSIVE)
+        spans.setSpan(grey, maxOf(0, last.length - (whole.length - settled.length)), last.length, Spannable.SPAN_EXCLUSIVE_EXCLUSIVE)
         text = spans
         scrollToEnd()
     }
-
-    private var partialLength = 0
 
     override fun onMeasure(widthMeasureSpec: Int, heightMeasureSpec: Int) {
         val height = if (MeasureSpec.getMode(heightMeasureSpec) == MeasureSpec.EXACTLY) {
