@@ -63,13 +63,13 @@ class Engine:
     """The compiled engine, and what it needs to run."""
 
     def __init__(self, jars: Sequence[Path], library: Path, folder: Path) -> None:
-        self._jars = jars
-        self._library = library
+        self.jars = jars
+        self.library = library
         self._folder = folder
 
     def run(self, *arguments: object) -> str:
-        properties = {"edge_asr.jni": str(self._library)}
-        return toolchain.run_java("org.edge_asr.jni.Engine", self._jars, *map(str, arguments), properties=properties)
+        properties = {"edge_asr.jni": str(self.library)}
+        return toolchain.run_java("org.edge_asr.jni.Engine", self.jars, *map(str, arguments), properties=properties)
 
     def recognize(self, model: Path, jobs: Sequence[Job]) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
         """The metadata, and the updates of each job."""

@@ -13,6 +13,8 @@ import org.w3c.dom.Element
 class MotionEvent(val actionMasked: Int) {
     companion object {
         const val ACTION_DOWN = 0
+        const val ACTION_UP = 1
+        const val ACTION_CANCEL = 3
     }
 }
 

@@ -42,20 +42,14 @@ class LiveController(context: Context) {
         private set
 
     init {
-        recognizer.execute {
-            try {
-                val metadata = transcriber.load()
-                main.post { loaded(metadata.defaultThreshold, metadata.frameS, metadata.chunkMs) }
-            } catch (error: ProgramException) {
-                main.post { happened(Event.ModelRefused(error.message.orEmpty())) }
-            }
-        }
+        loadModel()
     }
 
     /** [watcher] gets the state now, and whenever it changes; the phone's figures are read as long as somebody watches. */
     fun watch(watcher: (ScreenState) -> Unit) {
         this.watcher = watcher
         phone.start()
+        happened(Event.Seen)
         watcher(state)
     }
 
@@ -68,6 +62,7 @@ class LiveController(context: Context) {
         val move = state.situation.after(event)
         change(state.copy(situation = move.situation))
         when (move.command) {
+            Command.LOAD_MODEL -> loadModel()
             Command.START_MICROPHONE -> startMicrophone()
             Command.STOP_INPUT -> stopInput()
             Command.ASK_PERMISSION, Command.START_FILE, null -> {} // the screen asks; `openFile` starts
@@ -95,6 +90,17 @@ class LiveController(context: Context) {
     }
 
     fun clear() = change(state.copy(earlierText = "", finalText = "", partialText = ""))
+
+    private fun loadModel() {
+        recognizer.execute {
+            try {
+                val metadata = transcriber.load()
+                main.post { loaded(metadata.defaultThreshold, metadata.frameS, metadata.chunkMs) }
+            } catch (error: ProgramException) {
+                main.post { happened(Event.ModelRefused(error.message.orEmpty())) }
+            }
+        }
+    }
 
     private fun loaded(defaultThreshold: Float, frameS: Double, chunkMs: Double) {
         val threshold = choices.threshold ?: defaultThreshold

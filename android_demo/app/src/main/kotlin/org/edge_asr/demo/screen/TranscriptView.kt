@@ -18,6 +18,7 @@ import org.edge_asr.demo.R
 class TranscriptView(context: Context, attributes: AttributeSet?) : TextView(context, attributes) {
     private var shown = ""
     private var shownSettled = 0 // characters of it
+    private var follows = true // the newest line
 
     init {
         movementMethod = ScrollingMovementMethod()
@@ -33,7 +34,7 @@ class TranscriptView(context: Context, attributes: AttributeSet?) : TextView(con
         val grey = ForegroundColorSpan(context.getColor(R.color.text_muted))
         spans.setSpan(grey, maxOf(0, last.length - (whole.length - settled.length)), last.length, Spannable.SPAN_EXCLUSIVE_EXCLUSIVE)
         text = spans
-        scrollToEnd()
+        if (follows) scrollToEnd()
     }
 
     override fun onMeasure(widthMeasureSpec: Int, heightMeasureSpec: Int) {
@@ -47,13 +48,20 @@ class TranscriptView(context: Context, attributes: AttributeSet?) : TextView(con
 
     override fun onLayout(changed: Boolean, left: Int, top: Int, right: Int, bottom: Int) {
         super.onLayout(changed, left, top, right, bottom)
-        scrollToEnd()
+        if (follows) scrollToEnd()
     }
 
-    /** The screen scrolls, too, where it is small: a finger on a long text is meant for the text. */
+    /** The screen scrolls, too, where it is small: a finger on a long text is meant for the text. Who reads further up is left there. */
     override fun onTouchEvent(event: MotionEvent): Boolean {
-        if (event.actionMasked == MotionEvent.ACTION_DOWN && overflow() > 0) parent.requestDisallowInterceptTouchEvent(true)
-        return super.onTouchEvent(event)
+        val taken = super.onTouchEvent(event)
+        when (event.actionMasked) {
+            MotionEvent.ACTION_DOWN -> {
+                follows = false
+                if (overflow() > 0) parent.requestDisallowInterceptTouchEvent(true)
+            }
+            MotionEvent.ACTION_UP, MotionEvent.ACTION_CANCEL -> follows = scrollY > overflow() - lineHeight
+        }
+        return taken
     }
 
     private fun minimumHeight() = maxOf(minHeight, LEAST_LINES * lineHeight)

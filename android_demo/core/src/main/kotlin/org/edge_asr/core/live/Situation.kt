@@ -39,6 +39,9 @@ enum class Notice {
 
 /** What happens to the screen, by a person or the system. */
 sealed class Event {
+    /** The screen is seen again: what the model lacked, room perhaps, may be there now. */
+    object Seen : Event()
+
     object ModelLoaded : Event()
 
     class ModelRefused(val reason: String) : Event()
@@ -69,7 +72,7 @@ sealed class Event {
 }
 
 /** What the controller has to do after an event. */
-enum class Command { ASK_PERMISSION, START_MICROPHONE, START_FILE, STOP_INPUT }
+enum class Command { LOAD_MODEL, ASK_PERMISSION, START_MICROPHONE, START_FILE, STOP_INPUT }
 
 class Move(val situation: Situation, val command: Command? = null)
 
@@ -85,6 +88,7 @@ data class Situation(val phase: Phase, val notice: Notice? = null, val detail: S
 
     /** What follows [event]. An event that comes too late, or twice, changes nothing. */
     fun after(event: Event): Move = when (event) {
+        is Event.Seen -> ifIn(Phase.UNUSABLE) { to(Phase.LOADING, command = Command.LOAD_MODEL) }
         is Event.ModelLoaded -> ifIn(Phase.LOADING) { to(Phase.IDLE, notice) }
         is Event.ModelRefused -> Move(Situation(Phase.UNUSABLE, Notice.MODEL_UNUSABLE, event.reason))
         is Event.Pressed -> pressed(event.mayRecord)

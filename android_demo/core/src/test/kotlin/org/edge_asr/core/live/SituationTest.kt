@@ -98,6 +98,14 @@ class SituationTest {
     }
 
     @Test
+    fun `a model that was refused is tried again when the screen is seen again`() {
+        val again = Situation(Phase.LOADING).through(Event.ModelRefused("no room")).after(Event.Seen)
+        assertEquals(Situation(Phase.LOADING), again.situation)
+        assertEquals(Command.LOAD_MODEL, again.command)
+        for (phase in Phase.values().filter { it != Phase.UNUSABLE }) assertNull(Situation(phase).after(Event.Seen).command)
+    }
+
+    @Test
     fun `a failing model ends the input`() {
         val failed = listening.after(Event.RecognitionFailed("no memory"))
         assertEquals(Command.STOP_INPUT, failed.command)
