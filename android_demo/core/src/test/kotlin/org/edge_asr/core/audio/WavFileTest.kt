@@ -143,9 +143,10 @@ class WavFileTest {
     fun `a header cut anywhere is refused`() {
         val whole = wav(format(PCM, 16), known16)
         for (size in 12 until whole.size - known16.size) {
-            assertEquals("no samples in this WAV file (it has no data chunk): record it again", refusal(whole.copyOf(size)).takeIf { size !in 20..35 } ?: "no samples in this WAV file (it has no data chunk): record it again")
+            val cutFormat = size in 20..35
+            val expected = if (cutFormat) "damaged WAV file (its format is cut short)" else "no samples in this WAV file (it has no data chunk)"
+            assertEquals("$size bytes", expected, refusal(whole.copyOf(size)).substringBefore(":"))
         }
-        for (size in 20..35) assertTrue(refusal(whole.copyOf(size)).startsWith("damaged WAV file (its format is cut short)"))
         assertTrue(refusal(riff(chunk("data", known16), chunk("fmt ", format(PCM, 16)))).startsWith("damaged WAV file (samples before"))
         assertTrue(refusal(riff(chunk("fmt ", format(PCM, 16)))).startsWith("no samples in this WAV file"))
     }
