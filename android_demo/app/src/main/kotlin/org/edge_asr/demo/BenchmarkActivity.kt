@@ -71,7 +71,7 @@ class BenchmarkActivity : Activity() {
             files = filesDir,
             phone = phone,
             runtime = runtime,
-            meters = listOf(RailMeter(rails::names, read = rails::sample), BatteryMeter(read = battery::sample)),
+            meters = listOf(RailMeter(rails::names, phone::nowS, read = rails::sample), BatteryMeter(read = battery::sample)),
             own = ShippedFiles(this),
             activity = "$packageName/.${javaClass.simpleName}",
             watch = { line -> runOnUiThread { status.text = line } },

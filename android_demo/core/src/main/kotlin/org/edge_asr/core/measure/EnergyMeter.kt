@@ -83,9 +83,11 @@ data class RailSample(
 /**
  * The rails that the phone measures itself; [read] gives a sample. [rails] are the names it has, asked when first
  * needed: those of linear regulators are left out of the sum, as a switching one that is measured too may feed them.
+ * [nowS]: of the phone's monotonic clock.
  */
 class RailMeter(
     rails: () -> List<String>,
+    private val nowS: () -> Double,
     private val intervalS: Double = 0.5,
     private val read: () -> RailSample?,
 ) : EnergyMeter {
@@ -108,8 +110,10 @@ class RailMeter(
     }
 
     override fun stop() {
+        val stoppedS = nowS() // the system may give figures again that are older
+        val taken = sampling?.stop { it.timeS >= stoppedS }.orEmpty()
         // the same time once more is no new reading
-        val whole = sampling?.stop().orEmpty().filter { it.countsUws.keys.containsAll(summed) }
+        val whole = taken.filter { it.countsUws.keys.containsAll(summed) }
         samples = inOrder(whole) { it.timeS }
         sampling = null
     }

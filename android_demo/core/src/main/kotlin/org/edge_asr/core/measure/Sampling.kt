@@ -10,41 +10,58 @@ import kotlin.concurrent.withLock
  */
 class Sampling<Reading : Any>(private val intervalS: Double, private val read: () -> Reading?) {
     private val lock = ReentrantLock()
-    private val ended = lock.newCondition()
+    private val changed = lock.newCondition()
     private val taken = ArrayList<Reading>()
     private var ending = false
+    private var over = false
+    private var enough: (Reading) -> Boolean = { true }
     private val thread = Thread(::run, "energy samples").apply { isDaemon = true }
 
-    fun start() = thread.start()
+    /** Waits for the first reading, but not for ever: what is measured must not begin before it. */
+    fun start() {
+        thread.start()
+        lock.withLock { waitWhile { taken.isEmpty() && !over } }
+    }
 
-    /** What was read, in order. Waits for the last reading, but not for ever. */
-    fun stop(): List<Reading> {
-        lock.withLock {
-            ending = true
-            ended.signalAll()
-        }
-        thread.join(LAST_WITHIN_MS)
-        return lock.withLock { taken.toList() }
+    /** What was read, in order. Goes on until the last reading is [enough], but not for ever. */
+    fun stop(enough: (Reading) -> Boolean = { true }): List<Reading> = lock.withLock {
+        this.enough = enough
+        ending = true
+        changed.signalAll()
+        waitWhile { !over }
+        over = true
+        taken.toList()
     }
 
     private fun run() {
-        var last = false
-        while (true) {
-            val reading = try {
-                read()
-            } catch (_: RuntimeException) {
-                return
+        try {
+            while (true) {
+                val last = lock.withLock { ending }
+                val reading = read()
+                lock.withLock {
+                    if (over) return
+                    if (reading != null) taken.add(reading)
+                    changed.signalAll()
+                    if (last && (reading == null || enough(reading))) return
+                    if (ending == last) changed.await((1e3 * intervalS).toLong(), TimeUnit.MILLISECONDS)
+                }
             }
+        } catch (_: RuntimeException) {
+            return
+        } finally {
             lock.withLock {
-                if (reading != null) taken.add(reading)
-                if (last) return
-                if (!ending) ended.await((1e3 * intervalS).toLong(), TimeUnit.MILLISECONDS)
-                last = ending
+                over = true
+                changed.signalAll()
             }
         }
     }
 
+    private inline fun waitWhile(condition: () -> Boolean) {
+        var leftNs = TimeUnit.SECONDS.toNanos(WAIT_S)
+        while (condition() && leftNs > 0) leftNs = changed.awaitNanos(leftNs)
+    }
+
     private companion object {
-        const val LAST_WITHIN_MS = 5_000L
+        const val WAIT_S = 5L
     }
 }

@@ -24,7 +24,7 @@ class EnergyMeterTest {
 
     private fun rails(at: (Int) -> RailSample): RailMeter {
         val second = AtomicInteger(-1)
-        val meter = RailMeter({ listOf("S1M_VDD_CPU", "S2M_VDD_GPU", "L3M_VDD_AUX") }, intervalS = 0.001) {
+        val meter = RailMeter({ listOf("S1M_VDD_CPU", "S2M_VDD_GPU", "L3M_VDD_AUX") }, { lastSecond.toDouble() }, intervalS = 0.001) {
             at(maxOf(0, second.getAndIncrement())).takeIf { second.get() <= lastSecond }
         }
         check(meter.problem == null) { meter.problem!! }
@@ -65,9 +65,9 @@ class EnergyMeterTest {
         assertEquals(PLUGGED, BatteryMeter { BatterySample(0.0, 500_000, 4_000, true) }.problem)
         assertEquals("the battery's gauge tells no current", BatteryMeter { BatterySample(0.0, null, 4_000, false) }.problem)
         assertEquals("the battery's gauge tells no current", BatteryMeter { null }.problem)
-        assertEquals(PLUGGED, RailMeter({ listOf("S1") }) { rail(0, plugged = true) }.problem)
-        assertEquals("the phone has no power rails that an app may read", RailMeter({ emptyList() }) { null }.problem)
-        assertNull(RailMeter({ listOf("S1M_VDD_CPU") }) { rail(0) }.problem)
+        assertEquals(PLUGGED, RailMeter({ listOf("S1") }, { 0.0 }) { rail(0, plugged = true) }.problem)
+        assertEquals("the phone has no power rails that an app may read", RailMeter({ emptyList() }, { 0.0 }) { null }.problem)
+        assertNull(RailMeter({ listOf("S1M_VDD_CPU") }, { 0.0 }) { rail(0) }.problem)
     }
 
     @Test
@@ -101,11 +101,20 @@ class EnergyMeterTest {
     }
 
     @Test
-    fun `sampling reads once more when it ends`() {
+    fun `sampling has read once when it has started, and reads once more when it ends`() {
         val count = AtomicInteger()
         val sampling = Sampling(60.0) { count.incrementAndGet() }
         sampling.start()
-        while (count.get() == 0) Thread.sleep(1)
+        assertEquals(1, count.get())
         assertEquals(listOf(1, 2), sampling.stop())
+    }
+
+    @Test
+    fun `it goes on after its end until a reading is new enough`() {
+        val count = AtomicInteger()
+        val sampling = Sampling(0.001) { count.incrementAndGet() }
+        sampling.start()
+        val last = count.get() + 20
+        assertEquals(last, sampling.stop { it == last }.last())
     }
 }
