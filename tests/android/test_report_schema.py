@@ -31,7 +31,7 @@ from edge_asr.profiling.targets.adb import AdbTarget, Benchmark, audio_name, par
 from edge_asr.profiling.targets.protocol import Files
 from edge_asr.profiling.verdict import judge
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped.__init__ import file_sha256
+from edge_asr.shipped import file_sha256
 from tests.android import apk, toolchain
 from tests.android.conftest import DEMO
 from tests.android.test_engine_parity import Engine, engine  # noqa: F401 (a fixture)

@@ -14,8 +14,8 @@ import org.edge_asr.core.measure.RailSample
  * The power rails that the phone measures itself, by Android 15's `PowerMonitor`; all by name, as the API that the tests
  * compile against is older. Never ask it on the main thread: it waits for the system.
  *
- * Later versions give an app without ACCESS_FINE_POWER_MONITORS figures that are up to 20 s old; adb can grant it that
- * (`adb shell pm grant`). The readings carry the time they are of, so that old ones cannot pass for new.
+ * Later versions give figures that are up to 20 s old to an app that lacks ACCESS_FINE_POWER_MONITORS, as this one does.
+ * The readings carry the time they are of, so that old ones cannot pass for new.
  */
 class PowerRails(context: Context, private val battery: PhoneBattery) {
     private val health: Any? =
