@@ -18,7 +18,7 @@ class ListenerTest {
 
     @Test
     fun `the step that takes the last samples counts to the end of speech, the ones before do not`() {
-        for (script in listOf("....a...", "....a..")) { // a step in the last call but one, and a step in the last
+        for (script in listOf("....abab", "....a..")) { // the last step is in the last call but one, and in the last
             val found = heard(script)
             assertTrue("$script ${found.endOfSpeechMs}", found.endOfSpeechMs >= SLOW_MS)
             assertTrue("$script ${found.endOfSpeechMs}", found.endOfSpeechMs < found.stepMs.sum())
