@@ -118,6 +118,8 @@ def cases() -> dict[str, list[Any]]:
         "verdict": [
             {"compute_s": steady, "emulated": False, "throttled": False},
             {"compute_s": {**steady, "gate off": [1.0, 1.5] * 4}, "emulated": False, "throttled": True},
+            {"compute_s": {**steady, "gate off": [1.0, 1.12] * 4}, "emulated": False, "throttled": False},
+            {"compute_s": {**steady, "gate off": [1.0, 1.1] * 4}, "emulated": False, "throttled": False},
             {"compute_s": {**steady, "gate off": [1.0, 1.1]}, "emulated": True, "throttled": False},
             {"compute_s": {**steady, "gate off": [1.0]}, "emulated": False, "throttled": False},
         ],

@@ -315,4 +315,15 @@ class BenchmarkTest {
         assertFalse(File(folder, "error.txt").exists())
         assertFalse(File(folder, "progress.txt").readText().contains("earlier"))
     }
+
+    @Test
+    fun `there is one answer, the first`() {
+        val report = report()
+        val answer = BenchmarkFolder(files.newFolder("answers"))
+        assertTrue(answer.fail("the screen\nwas left"))
+        assertFalse(answer.finish(Outcome(report, emptyList())))
+        assertFalse(answer.fail("another"))
+        assertEquals(listOf("error.txt"), answer.folder.list()!!.toList())
+        assertEquals("the screen was left\n", File(answer.folder, "error.txt").readText())
+    }
 }
