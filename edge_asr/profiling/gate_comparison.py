@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_asr.contract import NEVER_SKIP
-from edge_asr.recognizer import Recognizer
+from edge_asr.recognizer import Recognizer, Result, StepInfo
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class GateComparison:
     ratio: float  # median over the passes of gated / ungated
     ratio_low: float  # lowest of the passes
     ratio_high: float  # highest of the passes
+    upper_share: float  # of an ungated step's compute, the upper stack's: what a gated step without it lacks
     gated_passes_s: tuple[float, ...]
     ungated_passes_s: tuple[float, ...]
     gated_texts: tuple[str, ...]  # one a recording
@@ -37,9 +38,21 @@ class GateComparison:
         """Share of the compute that the gate saves."""
         return 1.0 - self.ratio
 
+    @property
+    def speed_up(self) -> float:
+        """Compute with the gate off over that with it on, as it was measured."""
+        return 1 / self.ratio
+
+    @property
+    def predicted_speed_up(self) -> float:
+        """What the skipped work predicts: the upper stack's share of the compute, times the share of frames skipped, is
+        saved, and nothing is spent on it. Blocks that run before they are full, and the gate itself, make it less."""
+        return 1 / (1 - self.upper_share * (1 - self.kept_frame_ratio))
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the texts, for JSON."""
-        facts = dataclasses.asdict(self) | {"saved": self.saved}
+        derived = {name: getattr(self, name) for name in ("saved", "speed_up", "predicted_speed_up")}
+        facts = dataclasses.asdict(self) | derived
         return {name: value for name, value in facts.items() if not name.endswith("_texts")}
 
 
@@ -58,6 +71,10 @@ def compare_gate(
     for value in (threshold, NEVER_SKIP):
         recognizer.transcribe(recordings[0], value)
     seconds: dict[bool, list[float]] = {True: [], False: []}  # by gated
+    step_ms: dict[bool, list[float]] = {
+        True: [],
+        False: [],
+    }  # by whether the upper stack ran: ungated, gated without it
     texts: dict[bool, list[str]] = {True: [], False: []}
     kept = frames = 0
     audio_s = 0.0
@@ -66,8 +83,9 @@ def compare_gate(
         audio_s = 0.0
         for recording in recordings:
             for gated in (True, False) if number % 2 == 0 else (False, True):
-                result = recognizer.transcribe(recording, threshold if gated else NEVER_SKIP)
+                result, steps = heard(recognizer, recording, threshold if gated else NEVER_SKIP)
                 counters = result.counters
+                step_ms[not gated] += [step.latency_ms for step in steps if step.upper_ran != gated]
                 totals[gated] += counters.compute_s
                 if number == 0:
                     texts[gated].append(result.text)
@@ -88,8 +106,24 @@ def compare_gate(
         ratio=statistics.median(ratios),
         ratio_low=min(ratios),
         ratio_high=max(ratios),
+        upper_share=share_of_upper(step_ms[True], step_ms[False]),
         gated_passes_s=tuple(seconds[True]),
         ungated_passes_s=tuple(seconds[False]),
         gated_texts=tuple(texts[True]),
         ungated_texts=tuple(texts[False]),
     )
+
+
+def heard(recognizer: Recognizer, recording: np.ndarray, threshold: float) -> tuple[Result, tuple[StepInfo, ...]]:
+    """A whole recording, and all its steps."""
+    with recognizer.stream(threshold) as stream:
+        update = stream.accept(recording)
+        result = stream.finish()
+    return result, update.new_steps + result.new_steps
+
+
+def share_of_upper(with_upper_ms: Sequence[float], without_ms: Sequence[float]) -> float:
+    """Of the compute of a step; 0 where the gate never spared one. Medians: they are of the same machine and minute."""
+    if not with_upper_ms or not without_ms:
+        return 0.0
+    return max(0.0, 1 - statistics.median(without_ms) / statistics.median(with_upper_ms))
