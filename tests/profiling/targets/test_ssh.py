@@ -260,7 +260,7 @@ def test_a_profiler_that_is_ended(ssh: Server, there: Path, request_all: RunRequ
         assert running.stdout.readline() == b"result\n"
         assert os.listdir(there)
         os.killpg(running.pid, how)
-        running.communicate()
+        running.communicate(timeout=60)
     assert left_behind(there) == []
     if how == signal.SIGKILL:
         sockets.rmdir()  # all that is left, here: it is empty
