@@ -1,4 +1,4 @@
-"""The app's screen, drawn on a desktop from its own layouts, strings, `Screen` and views (tests/android/screens), with
+"""The app's screens, drawn on a desktop from its own layouts, strings, `Screen` and views (tests/android/screens), with
 what a real utterance made the recognizer do. EDGE_ASR_SCREENS names a folder where the pictures stay, to be looked at.
 """
 
@@ -16,11 +16,15 @@ from matplotlib.image import imread
 
 from tests.android import apk, toolchain
 from tests.android.apk import Linked
+from tests.android.benchmark_pictures import CHARGED, OFF, ON, benchmark_pictures
 from tests.android.pictures import PORTRAIT, pictures
 from tests.android.toolchain import Missing
 
 SOURCES = Path(__file__).parent / "screens"
-VIEWS = ("Screen", "TranscriptView", "GateStripView", "LegendView", "ThresholdBar")
+VIEWS = (
+    "screen/Screen", "screen/TranscriptView", "screen/GateStripView", "screen/LegendView", "screen/ThresholdBar",
+    "screen/BenchmarkScreen", "screen/ShareBar", "benchmark/ReportInWords", "benchmark/Comparison",
+)  # fmt: skip
 LEAST_TARGET_DP = 48
 pytestmark = pytest.mark.slow
 
@@ -41,10 +45,10 @@ def drawn(
     work = tmp_path_factory.mktemp("screens")
     folder = Path(os.environ.get("EDGE_ASR_SCREENS") or work)
     folder.mkdir(parents=True, exist_ok=True)
-    views = [apk.MAIN / "kotlin/org/edge_asr/demo/screen" / f"{name}.kt" for name in VIEWS]
+    views = [apk.MAIN / "kotlin/org/edge_asr/demo" / f"{name}.kt" for name in VIEWS]
     jars = [core_jar, toolchain.jar("json")]
     toolchain.compile_kotlin([SOURCES, *views], jars, work / "screens.jar", jdk=True, javac=[linked.r_java])
-    wanted = pictures(shipped_pte, data_folder)
+    wanted = [*pictures(shipped_pte, data_folder), *benchmark_pictures()]
     (work / "wanted.json").write_text(json.dumps(wanted), encoding="utf-8")
     properties = {"java.awt.headless": "true", **letters()}
     printed = toolchain.run_java(
@@ -74,16 +78,22 @@ NAMES = [
     "saving-landscape-dark", "speaking-large-fonts-light", "idle-large-fonts-dark", "large-fonts-landscape-light",
     "speaking-small-light",
 ]  # fmt: skip
+BENCHMARKS = [
+    "benchmark-running-light", "benchmark-running-dark", "benchmark-done-light", "benchmark-done-dark",
+    "benchmark-done-landscape-light", "benchmark-done-large-fonts-light", "benchmark-done-large-fonts-dark",
+    "benchmark-doubtful-light", "benchmark-doubtful-dark", "benchmark-several-light", "benchmark-failed-light",
+    "benchmark-failed-dark",
+]  # fmt: skip
 
 
 def test_every_picture_is_looked_at(drawn: dict[str, Drawn]) -> None:
-    assert list(drawn) == NAMES
+    assert list(drawn) == NAMES + BENCHMARKS
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + BENCHMARKS)
 def test_no_text_is_torn_or_cut(name: str, drawn: dict[str, Drawn]) -> None:
     texts = drawn[name].told["texts"]
-    assert len(texts) > 10
+    assert len(texts) > (10 if name in NAMES else 3)
     assert not [text for text in texts if text["torn"] or text["cut"]]
 
 
@@ -182,3 +192,66 @@ def test_a_start_that_cannot_be_is_off(drawn: dict[str, Drawn]) -> None:
 def test_dark_is_dark(drawn: dict[str, Drawn]) -> None:
     for name, picture in drawn.items():
         assert (picture.pixels.mean() < 90) == name.endswith("-dark"), name
+
+
+# --- the benchmark
+
+
+def said(picture: Drawn) -> list[str]:
+    """What is to be read, from top to bottom."""
+    return [text["text"] for text in picture.told["texts"]]
+
+
+def test_a_running_benchmark_tells_its_stage_and_to_be_left_alone(drawn: dict[str, Drawn]) -> None:
+    lines = said(drawn["benchmark-running-light"])
+    assert lines[1:3] == ["Measuring…", "Pass 3 of 10, gate 0.7"]
+    assert any(line.startswith("Leave this screen open") for line in lines)
+
+
+def test_whether_figures_may_be_quoted_comes_first(drawn: dict[str, Drawn]) -> None:
+    assert said(drawn["benchmark-done-light"])[1:3] == ["Done", "These figures may be quoted."]
+    doubtful = said(drawn["benchmark-doubtful-light"])
+    assert doubtful[1:3] == ["Done", "These figures may not be quoted."]
+    assert "spread by 14%" in doubtful[3]
+    assert "too few" in doubtful[3]
+    for name in ("benchmark-done-light", "benchmark-doubtful-light"):
+        assert not any(line.startswith("Leave this screen open") for line in said(drawn[name])), "it is over"
+
+
+def test_the_gate_is_compared_quantity_by_quantity(drawn: dict[str, Drawn]) -> None:
+    lines = said(drawn["benchmark-done-light"])
+    at = lines.index("Computing")
+    assert lines[at + 2 : at + 6] == [ON, "0.0282", OFF, "0.0433"]
+    assert lines[at + 6] == "gate 0.7 takes 0.651 times what gate off takes (95 % interval: 0.639 to 0.665)."
+    at = lines.index("Energy")
+    assert lines[at + 2 : at + 6] == [ON, "37.9 ± 0.8", OFF, "53.2 ± 1.1"]
+    assert "Read from: battery." in lines[at + 6]
+
+
+def test_bars_are_as_long_as_their_figures(drawn: dict[str, Drawn]) -> None:
+    for name in ("benchmark-done-light", "benchmark-done-dark"):
+        picture = drawn[name]
+        on, off = (long(picture, bar) for bar in picture.told["shares"][:2])
+        assert off == pytest.approx(1, abs=0.01)
+        assert on == pytest.approx(0.0282 / 0.0433, abs=0.01)
+
+
+def long(picture: Drawn, bar: dict[str, Any]) -> float:
+    """Share of a bar's room that is not the panel's colour, read from the pixels."""
+    row = picture.pixels[bar["middle"], bar["left"] : bar["left"] + bar["width"]]
+    return float(np.mean(np.abs(row - np.array(picture.told["surface_rgb"])).max(axis=1) > 40))
+
+
+def test_energy_that_was_not_measured_is_said_with_its_reason(drawn: dict[str, Drawn]) -> None:
+    lines = said(drawn["benchmark-doubtful-light"])
+    at = lines.index("Energy")
+    assert lines[at + 1] == "not measured"
+    assert lines[at + 2].lower() == f"{CHARGED}."
+    assert not any("mJ" in line for line in lines)
+
+
+def test_a_benchmark_that_failed_says_why(drawn: dict[str, Drawn]) -> None:
+    lines = said(drawn["benchmark-failed-light"])
+    assert lines[1:3] == ["Not finished", "The benchmark did not finish."]
+    assert "run it again and leave the phone alone." in lines[3]
+    assert len(lines) == 4

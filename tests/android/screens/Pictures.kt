@@ -26,8 +26,10 @@ import org.edge_asr.core.live.Situation
 import org.edge_asr.core.measure.LivePower
 import org.edge_asr.core.policy.SavingReason
 import org.edge_asr.core.strip.GateStrip
+import org.edge_asr.demo.screen.BenchmarkScreen
 import org.edge_asr.demo.screen.GateStripView
 import org.edge_asr.demo.screen.Screen
+import org.edge_asr.demo.screen.ShareBar
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -52,9 +54,20 @@ private class Picture(res: File, private val wanted: JSONObject) {
     private val height = (wanted.getInt("height_dp") * density).toInt()
 
     fun draw(out: File): JSONObject {
-        val root = LayoutInflater(Context(resources)).inflate("layout/main")
+        val benchmark = wanted.optJSONObject("benchmark")
+        val root = LayoutInflater(Context(resources)).inflate(if (benchmark == null) "layout/main" else "layout/benchmark")
         val bars = (BAR_DP * density).toInt()
         if (landscape) root.setPadding(bars, 0, 0, bars) else root.setPadding(0, bars, 0, bars)
+        if (benchmark == null) listen(root) else showBenchmark(BenchmarkScreen(root), benchmark)
+        root.measure(exactly(width), exactly(height))
+        root.layout(0, 0, width, height)
+        val picture = BufferedImage(width, height, BufferedImage.TYPE_INT_RGB)
+        root.draw(Canvas(picture.createGraphics()))
+        ImageIO.write(picture, "png", File(out, "${wanted.getString("name")}.png"))
+        return told(root)
+    }
+
+    private fun listen(root: View) {
         val screen = Screen(root, Nothing, still = wanted.optBoolean("still", true))
         screen.show(state(wanted.getJSONObject("state")))
         wanted.optJSONObject("then")?.let { // some time later
@@ -62,12 +75,6 @@ private class Picture(res: File, private val wanted: JSONObject) {
             screen.show(state(it.getJSONObject("state")))
             SystemClock.nowMs += it.getLong("drawn_after_ms")
         }
-        root.measure(exactly(width), exactly(height))
-        root.layout(0, 0, width, height)
-        val picture = BufferedImage(width, height, BufferedImage.TYPE_INT_RGB)
-        root.draw(Canvas(picture.createGraphics()))
-        ImageIO.write(picture, "png", File(out, "${wanted.getString("name")}.png"))
-        return told(root)
     }
 
     private fun exactly(size: Int) = View.MeasureSpec.makeMeasureSpec(size, View.MeasureSpec.EXACTLY)
@@ -118,26 +125,38 @@ private class Picture(res: File, private val wanted: JSONObject) {
         }
         return JSONObject().put("name", wanted.getString("name")).put("texts", texts).put("targets", targets)
             .put("described", JSONArray(seen.mapNotNull { it.contentDescription?.toString() }))
-            .put("strip", stripOf(seen.filterIsInstance<GateStripView>().single()))
+            .put("strip", seen.filterIsInstance<GateStripView>().singleOrNull()?.let(::stripOf) ?: JSONObject.NULL)
+            .put("shares", JSONArray(seen.filterIsInstance<ShareBar>().map(::shareOf)))
+            .put("surface_rgb", rgb(resources.color("@color/surface")))
             .put("hidden_dp", seen.filterIsInstance<ScrollView>().maxOf { it.hidden() } / density.toDouble())
     }
 
     /** Where to look for frames, in pixels of the picture. */
     private fun stripOf(strip: GateStripView): JSONObject {
-        var left = 0
-        var top = 0
-        var at: View = strip
-        while (true) {
-            left += at.left
-            top += at.top
-            at = at.parentOrNull() ?: break
-        }
+        val (left, top) = placeOf(strip)
         val bottom = top + GateStripView.BARS_DP * density
         return JSONObject().put("left", left).put("width", strip.width)
             .put("pitch", (GateStripView.PITCH_DP * density).toDouble()).put("bar", (GateStripView.BAR_DP * density).toDouble())
             .put("high", (bottom - GateStripView.BARS_DP * density / 2).toInt())
             .put("low", (bottom - GateStripView.DASH_DP * density * 3 / 4).toInt())
             .put("kept_rgb", rgb(resources.color("@color/kept"))).put("skipped_rgb", rgb(resources.color("@color/skipped")))
+    }
+
+    private fun placeOf(view: View): Pair<Int, Int> {
+        var left = 0
+        var top = 0
+        var at = view
+        while (true) {
+            left += at.left
+            top += at.top
+            at = at.parentOrNull() ?: return left to top
+        }
+    }
+
+    /** Where to look for a bar of the benchmark, in pixels of the picture. */
+    private fun shareOf(bar: ShareBar): JSONObject {
+        val (left, top) = placeOf(bar)
+        return JSONObject().put("left", left).put("width", bar.width).put("middle", top + bar.height / 2)
     }
 
     private fun rgb(color: Int) = JSONArray(listOf(16, 8, 0).map { color ushr it and 0xFF })
@@ -147,7 +166,7 @@ private class Picture(res: File, private val wanted: JSONObject) {
         val shown = view.text.toString()
         val words = lines.map { shown.substring(minOf(it.start, shown.length), minOf(it.end, shown.length)) }
         // a line that ends inside a word, or letters below the view's own edge
-        val torn = lines.any { it.end < shown.length && shown[it.end] != ' ' && shown[it.end] != '\n' }
+        val torn = lines.any { it.end < shown.length && shown[it.end] !in " \n" && shown[it.end - 1] != '/' }
         val cut = view.movementMethod == null && view.layout!!.height > view.height - view.compoundPaddingTop - view.compoundPaddingBottom + 1
         val spans = view.text as? SpannableStringBuilder
         val grey = shown.indices.filter { spans?.colorAt(it) == resources.color("@color/text_muted") }.joinToString("") { shown[it].toString() }

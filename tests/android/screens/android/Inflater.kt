@@ -10,6 +10,11 @@ import org.w3c.dom.Element
 class LayoutInflater(private val context: Context) {
     fun inflate(layout: String): View = made(context.resources.xml(layout))
 
+    fun inflate(layout: Int, @Suppress("UNUSED_PARAMETER") parent: ViewGroup, attach: Boolean): View {
+        check(!attach)
+        return inflate(context.resources.nameOf(layout))
+    }
+
     private fun made(element: Element): View {
         if (element.tagName == "include") return inflate(element.getAttribute("layout"))
         val name = when {
@@ -21,5 +26,9 @@ class LayoutInflater(private val context: Context) {
         val view = constructor.newInstance(context, context.resources.attributes(element)) as View
         for (child in element.elements()) (view as ViewGroup).addView(made(child))
         return view
+    }
+
+    companion object {
+        fun from(context: Context) = LayoutInflater(context)
     }
 }

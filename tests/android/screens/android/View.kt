@@ -214,6 +214,8 @@ abstract class ViewGroup(context: Context, attributes: AttributeSet?) : View(con
         children += child
     }
 
+    fun removeAllViews() = children.clear()
+
     fun requestDisallowInterceptTouchEvent(disallow: Boolean) = check(disallow)
 
     override fun find(id: Int): View? = super.find(id) ?: children.firstNotNullOfOrNull { it.find(id) }

@@ -58,7 +58,7 @@ open class TextView(context: Context, attributes: AttributeSet?) : View(context,
 
     private fun shownText(): CharSequence = if (text.isEmpty()) hint ?: "" else text
 
-    /** Greedy, between words, as Android does it where nothing else is said. */
+    /** Greedy, between words and after a slash, as Android does it where nothing else is said. */
     private fun broken(text: String, room: Int): Layout {
         val lines = mutableListOf<Layout.Line>()
         var start = 0
@@ -80,10 +80,10 @@ open class TextView(context: Context, attributes: AttributeSet?) : View(context,
     private fun fitting(text: String, from: Int, end: Int, room: Int): Int {
         if (paint.measureText(text.substring(from, end)) <= room) return end
         var best = -1
-        var space = text.indexOf(' ', from)
-        while (space in 0 until end && paint.measureText(text.substring(from, space)) <= room) {
-            best = space
-            space = text.indexOf(' ', space + 1)
+        for (at in from + 1 until end) {
+            if (text[at] != ' ' && text[at - 1] != '/') continue
+            if (paint.measureText(text.substring(from, at)) > room) break
+            best = at
         }
         if (best > from) return best
         var letters = from + 1

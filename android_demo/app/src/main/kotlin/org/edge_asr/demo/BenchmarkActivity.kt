@@ -3,8 +3,8 @@ package org.edge_asr.demo
 import android.app.Activity
 import android.content.Intent
 import android.os.Bundle
+import android.view.View
 import android.view.WindowManager
-import android.widget.TextView
 import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
 import org.edge_asr.core.benchmark.Benchmark
@@ -12,12 +12,12 @@ import org.edge_asr.core.benchmark.Ending
 import org.edge_asr.core.measure.BatteryMeter
 import org.edge_asr.core.measure.RailMeter
 import org.edge_asr.demo.benchmark.AndroidRuntime
-import org.edge_asr.demo.benchmark.ReportInWords
 import org.edge_asr.demo.benchmark.ShippedFiles
 import org.edge_asr.demo.phone.AndroidPhone
 import org.edge_asr.demo.phone.PhoneBattery
 import org.edge_asr.demo.phone.PhoneThermal
 import org.edge_asr.demo.phone.PowerRails
+import org.edge_asr.demo.screen.BenchmarkScreen
 import org.edge_asr.demo.screen.keepClearOfSystem
 
 /**
@@ -27,16 +27,15 @@ import org.edge_asr.demo.screen.keepClearOfSystem
 class BenchmarkActivity : Activity() {
     private val worker: ExecutorService = Executors.newSingleThreadExecutor { Thread(it, "benchmark") }
     private var running: Benchmark? = null
-    private lateinit var status: TextView
-    private lateinit var result: TextView
+    private lateinit var screen: BenchmarkScreen
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         stayOn()
         setContentView(R.layout.benchmark)
-        keepClearOfSystem(findViewById(R.id.benchmark))
-        status = findViewById(R.id.benchmark_status) as TextView
-        result = findViewById(R.id.benchmark_result) as TextView
+        val root: View = findViewById(R.id.benchmark)
+        keepClearOfSystem(root)
+        screen = BenchmarkScreen(root)
         begin(intent)
     }
 
@@ -59,7 +58,7 @@ class BenchmarkActivity : Activity() {
     }
 
     private fun begin(asked: Intent) {
-        result.text = ""
+        screen.showProgress(getString(R.string.benchmark_beginning))
         // the phone is asked on the worker: its rails answer on their own time
         val extras = extrasOf(asked)
         val battery = PhoneBattery(this)
@@ -74,7 +73,7 @@ class BenchmarkActivity : Activity() {
             meters = listOf(RailMeter(rails::names, phone::nowS, read = rails::sample), BatteryMeter(read = battery::sample)),
             own = ShippedFiles(this),
             activity = "$packageName/.${javaClass.simpleName}",
-            watch = { line -> runOnUiThread { status.text = line } },
+            watch = { line -> runOnUiThread { screen.showProgress(line) } },
         )
         running = benchmark
         worker.execute {
@@ -87,14 +86,8 @@ class BenchmarkActivity : Activity() {
         running = null
         window.clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         when (ending) {
-            is Ending.Reported -> {
-                status.text = getString(R.string.benchmark_done, ending.folder.name)
-                result.text = ReportInWords(resources).text(ending.report)
-            }
-            is Ending.Failed -> {
-                status.text = getString(R.string.benchmark_failed)
-                result.text = ending.message
-            }
+            is Ending.Reported -> screen.showReport(ending.report, ending.folder.name)
+            is Ending.Failed -> screen.showFailure(ending.message)
         }
     }
 
