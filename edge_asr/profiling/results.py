@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from edge_asr.metrics import error_rates, wer_difference
+from edge_asr.profiling.accuracy import accuracy_of, wer_change_of
 from edge_asr.profiling.meters.energy import PassEnergy
-from edge_asr.profiling.report import Accuracy, Latency, Memory, Pass, Ratio, Result, WerChange
+from edge_asr.profiling.report import Latency, Memory, Pass, Ratio, Result, WerChange
 from edge_asr.profiling.seen import RAN, Seen
 from edge_asr.profiling.statistics import distribution, interleaved_ratio
 
@@ -39,7 +39,7 @@ def result_of(seen: Seen, texts: Sequence[str] | None, energy: PassEnergy, extra
         latency=None if emulated else latency_of(seen, extras),
         memory=memory_of(seen, emulated),
         energy=energy.energy,
-        accuracy=None if not texts else accuracy_of(seen, texts),
+        accuracy=None if not texts else accuracy_of(texts, [item.text for item in seen.once]),
         passes=() if emulated else passes_of(seen, energy),
     )
 
@@ -83,18 +83,6 @@ def memory_of(seen: Seen, emulated: bool) -> Memory:
         peak_rss_bytes=None if emulated else highest(of_cold(seen, "peak_resident_bytes")),
         pss_bytes=None if emulated else highest(of_cold(seen, "proportional_bytes")),
         growth_bytes=None if emulated else seen.growth_bytes,
-    )
-
-
-def accuracy_of(seen: Seen, texts: Sequence[str]) -> Accuracy:
-    rates = error_rates(texts, [item.text for item in seen.once])
-    return Accuracy(
-        wer=rates.wer,
-        wer_ci95=rates.wer_ci95,
-        substitutions=rates.substitutions,
-        deletions=rates.deletions,
-        insertions=rates.insertions,
-        words=rates.reference_words,
     )
 
 
@@ -144,5 +132,4 @@ def ratio(
 
 
 def wer_change(of: Seen, to: Seen, texts: Sequence[str]) -> WerChange:
-    found = wer_difference(texts, [item.text for item in to.once], [item.text for item in of.once])
-    return WerChange(of.name, to.name, found.wer, found.wer_ci95)
+    return wer_change_of(of.name, to.name, texts, [item.text for item in of.once], [item.text for item in to.once])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 NEAR = 0.02  # of the compute: settings that are this close cost the same
 
@@ -39,7 +39,7 @@ class Recommendation:
     wer_change_ci95: tuple[float, float]
     certain: bool  # whether the whole interval is within the budget
     certain_name: str | None  # the cheapest setting of which that is true, where there is one besides the reference
-    chosen_here: bool = True  # by these recordings; else it is the file's own choice, which they only judge
+    chosen_here: bool  # by these recordings; else it is the file's own choice, which they only judge
 
 
 def recommend(candidates: Sequence[Candidate], reference: str, at_most_points: float) -> Recommendation:
@@ -52,30 +52,26 @@ def recommend(candidates: Sequence[Candidate], reference: str, at_most_points: f
     chosen = cheapest(within)
     surely = [candidate for candidate in within if candidate.wer_change_ci95[1] <= at_most_points]
     surely = [candidate for candidate in surely if candidate.name != reference and candidate.compute_ratio < 1]
-    return Recommendation(
-        name=chosen.name,
-        reference=reference,
-        at_most_points=at_most_points,
-        speed_up=1 / chosen.compute_ratio,
-        wer_change=chosen.wer_change,
-        wer_change_ci95=chosen.wer_change_ci95,
-        certain=chosen.wer_change_ci95[1] <= at_most_points,
-        certain_name=cheapest(surely).name if surely else None,
-    )
+    found = weighed(chosen, reference, at_most_points, chosen_here=True)
+    return replace(found, certain_name=cheapest(surely).name if surely else None)
 
 
 def judge(own: Candidate, reference: str, at_most_points: float) -> Recommendation:
     """What a file itself recommends, on recordings that had no part in it: a test split chooses nothing."""
+    return weighed(own, reference, at_most_points, chosen_here=False)
+
+
+def weighed(candidate: Candidate, reference: str, at_most_points: float, chosen_here: bool) -> Recommendation:
     return Recommendation(
-        name=own.name,
+        name=candidate.name,
         reference=reference,
         at_most_points=at_most_points,
-        speed_up=1 / own.compute_ratio,
-        wer_change=own.wer_change,
-        wer_change_ci95=own.wer_change_ci95,
-        certain=own.wer_change_ci95[1] <= at_most_points,
+        speed_up=1 / candidate.compute_ratio,
+        wer_change=candidate.wer_change,
+        wer_change_ci95=candidate.wer_change_ci95,
+        certain=candidate.wer_change_ci95[1] <= at_most_points,
         certain_name=None,
-        chosen_here=False,
+        chosen_here=chosen_here,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asr.commands.screen import without_infinities
-from edge_asr.metrics import error_rates, wer_difference
+from edge_asr.profiling.accuracy import accuracy_of, wer_change_of
 from edge_asr.profiling.contenders import Contender
 from edge_asr.profiling.recordings import Recordings
 from edge_asr.profiling.report import Accuracy, Energy, Ratio, Setting, WerChange
@@ -157,10 +157,11 @@ def point_of(
     setting, texts = contender.setting, passes[0].texts
     rtfs = [record.compute_s / record.audio_s for record in passes]
     frames, kept = passes[0].frames, passes[0].kept_frames
-    change = None
-    if recordings.texts is not None and any(recordings.texts) and reference_passes:
-        found = wer_difference(recordings.texts, reference_passes[0].texts, texts)
-        change = WerChange(setting.name, reference, found.wer, found.wer_ci95)
+    accuracy, change = None, None
+    if recordings.texts is not None and any(recordings.texts):
+        accuracy = accuracy_of(recordings.texts, texts)
+        if reference_passes:
+            change = wer_change_of(setting.name, reference, recordings.texts, texts, reference_passes[0].texts)
     return Point(
         setting=setting,
         gated=setting.threshold is not None,
@@ -177,18 +178,9 @@ def point_of(
         steps=passes[0].steps,
         peak_rss_bytes=max((record.peak_rss_bytes or 0 for record in passes), default=0) or None,
         energy=energy_of(key_of(setting), journal),
-        accuracy=accuracy_of(recordings, texts),
+        accuracy=accuracy,
         wer_change=change,
         on_front=None,
-    )
-
-
-def accuracy_of(recordings: Recordings, texts: Sequence[str]) -> Accuracy | None:
-    if recordings.texts is None or not any(recordings.texts):
-        return None
-    rates = error_rates(recordings.texts, texts)
-    return Accuracy(
-        rates.wer, rates.wer_ci95, rates.substitutions, rates.deletions, rates.insertions, rates.reference_words
     )
 
 

@@ -21,9 +21,9 @@ from types import TracebackType
 from typing import IO, Any
 
 from edge_asr.errors import EdgeAsrError
-from edge_asr.metrics import error_rates, wer_difference
+from edge_asr.profiling.accuracy import accuracy_of, wer_change_of
 from edge_asr.profiling.recordings import Recordings
-from edge_asr.profiling.report import Accuracy, Report, WerChange, from_json
+from edge_asr.profiling.report import Report, from_json
 from edge_asr.profiling.targets.protocol import RunRequest
 from edge_asr.profiling.targets.shell_files import ShellFiles
 from edge_asr.profiling.targets.tar_stream import Named, Tell, send
@@ -365,21 +365,9 @@ def parse_heard(text: str, report: Report, recordings: int, who: str) -> dict[st
 
 def with_accuracy(report: Report, heard: dict[str, list[str]], references: Sequence[str]) -> Report:
     """The first setting is compared with each of the others."""
-    results = []
-    for result in report.results:
-        rates = error_rates(references, heard[result.setting.name])
-        accuracy = Accuracy(
-            wer=rates.wer,
-            wer_ci95=rates.wer_ci95,
-            substitutions=rates.substitutions,
-            deletions=rates.deletions,
-            insertions=rates.insertions,
-            words=rates.reference_words,
-        )
-        results.append(replace(result, accuracy=accuracy))
+    results = [
+        replace(result, accuracy=accuracy_of(references, heard[result.setting.name])) for result in report.results
+    ]
     first, *others = heard
-    changes = []
-    for other in others:
-        change = wer_difference(references, heard[other], heard[first])
-        changes.append(WerChange(first, other, change.wer, change.wer_ci95))
+    changes = [wer_change_of(first, other, references, heard[first], heard[other]) for other in others]
     return replace(report, results=tuple(results), wer_changes=tuple(changes))
