@@ -62,6 +62,32 @@ def threads_option(function: F) -> F:
     )(function)
 
 
+def cpus_option(function: F) -> F:
+    return click.option("--cpus", metavar="LIST", help="CPUs they may run on, such as 0,2-3. Default: any.")(function)
+
+
+def limit_option(function: F) -> F:
+    return click.option("--limit", type=click.IntRange(min=1), help="Only the first N recordings.")(function)
+
+
+def meter_option(function: F) -> F:
+    return click.option(
+        "--energy",
+        "meter_name",
+        metavar="NAME|none",
+        help="The meter, as `python -m edge_asr.profiling.meters` lists them. Default: the best that the device has.",
+    )(function)
+
+
+def energy_estimate_option(function: F) -> F:
+    return click.option(
+        "--energy-estimate",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="WATTS",
+        help="Where there is no meter: busy CPU seconds times so many watts, marked an estimate.",
+    )(function)
+
+
 def backend_option(function: F) -> F:
     return click.option(
         "--backend",

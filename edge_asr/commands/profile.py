@@ -15,7 +15,16 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from edge_asr.commands.model import model_or_shipped
-from edge_asr.commands.options import OFF, Threshold, model_option, threads_option
+from edge_asr.commands.options import (
+    OFF,
+    Threshold,
+    cpus_option,
+    energy_estimate_option,
+    limit_option,
+    meter_option,
+    model_option,
+    threads_option,
+)
 from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
@@ -102,7 +111,7 @@ class Outputs:
     help="What stands before the runner on an ssh target, such as `chrt -f 50`. An emulator's times are suppressed.",
 )
 @threads_option
-@click.option("--cpus", metavar="LIST", help="CPUs they may run on, such as 0,2-3. Default: any.")
+@cpus_option
 @click.option(
     "--passes",
     type=click.IntRange(min=1),
@@ -113,13 +122,8 @@ class Outputs:
 @click.option(
     "--cool-down", "cool_down_s", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Rest before each pass."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first N recordings.")
-@click.option(
-    "--energy",
-    "meter_name",
-    metavar="NAME|none",
-    help="The meter, as `python -m edge_asr.profiling.meters` lists them. Default: the best that the device has.",
-)
+@limit_option
+@meter_option
 @click.option(
     "--energy-log",
     type=click.Path(path_type=Path),
@@ -133,12 +137,7 @@ class Outputs:
     help="What is what in it, where that is not found: time, power, current, voltage, energy name a column (NAME, "
     "NAME:UNIT or a number), volts a constant voltage, rate the samples a second, begin when this began.",
 )
-@click.option(
-    "--energy-estimate",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="WATTS",
-    help="Where there is no meter: busy CPU seconds times so many watts, marked an estimate.",
-)
+@energy_estimate_option
 @click.option("--operators", is_flag=True, help="The time of each operator too (needs ExecuTorch's Python packages).")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the report as JSON; - prints it, and nothing else.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page for people.")

@@ -15,7 +15,15 @@ from typing import Any
 import click
 
 from edge_asr.commands.model import model_or_shipped
-from edge_asr.commands.options import Threshold, json_option, threads_option
+from edge_asr.commands.options import (
+    Threshold,
+    cpus_option,
+    energy_estimate_option,
+    json_option,
+    limit_option,
+    meter_option,
+    threads_option,
+)
 from edge_asr.commands.screen import notice, print_json, progress_bar, stages
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
@@ -69,7 +77,7 @@ class Asked:
     threads: int
     cpus: str | None
     target: str
-    energy: str | None
+    meter_name: str | None
     energy_estimate: float | None
     line: str  # as it was typed
 
@@ -123,9 +131,9 @@ class AsTyped(click.Command):
     help="WER that a recommendation may add to that with the gate off.",
 )
 @click.option("--passes", type=click.IntRange(min=1), default=7, show_default=True, help="Of each setting.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first N recordings.")
+@limit_option
 @threads_option
-@click.option("--cpus", metavar="LIST", help="CPUs they may run on, such as 0,2-3. Default: any.")
+@cpus_option
 @click.option(
     "--target",
     default="local",
@@ -133,17 +141,8 @@ class AsTyped(click.Command):
     metavar="local|ssh:USER@HOST",
     help="The device. Nothing is left behind on it.",
 )
-@click.option(
-    "--energy",
-    metavar="NAME|none",
-    help="The meter, as `python -m edge_asr.profiling.meters` lists them. Default: the best that the device has.",
-)
-@click.option(
-    "--energy-estimate",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="WATTS",
-    help="Where there is no meter: busy CPU seconds times so many watts, marked an estimate.",
-)
+@meter_option
+@energy_estimate_option
 @json_option
 def command(as_json: bool, **options: Any) -> None:
     """What each threshold and each file costs and buys, and which to choose.
@@ -215,7 +214,7 @@ def sweep(
         ours = settings(target, programs, asked.thresholds, asked.threads, asked.cpus)
         contenders: list[Contender] = [*ours, *others(asked, programs[0], target)]
         check_names(contenders)
-        meter = MeterOptions(name=asked.energy, watts_per_cpu=asked.energy_estimate)
+        meter = MeterOptions(name=asked.meter_name, watts_per_cpu=asked.energy_estimate)
         session = Session(target, find_meter(target.files, meter))
         try:
             measure(asked, session, contenders, recordings, journal)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from edge_asr.commands.model import model_or_shipped
-from edge_asr.commands.options import json_option, model_option
+from edge_asr.commands.options import json_option, limit_option, model_option
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.profiling.contenders import Contender, Work, gated
@@ -80,7 +80,7 @@ def without(contender: Contender, waves: tuple[Path, ...]) -> float:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("audio", nargs=-1, type=click.Path(path_type=Path), metavar="[AUDIO... | MANIFEST]")
 @model_option
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first N recordings.")
+@limit_option
 @click.option("--pairs", type=click.IntRange(min=2), default=20, show_default=True, help="Passes of each kind.")
 @json_option
 def command(audio: tuple[Path, ...], model: Path | None, limit: int | None, pairs: int, as_json: bool) -> None:
