@@ -8,14 +8,25 @@ from torch import Tensor, nn
 from edge_asr.model.config import FrontEndConfig
 
 
+def to_mel(hz: Tensor) -> Tensor:
+    """Frequencies on HTK's mel scale."""
+    return 2595.0 * torch.log10(1.0 + hz / 700.0)
+
+
+def to_hz(mel: Tensor) -> Tensor:
+    """Inverse of `to_mel`."""
+    return 700.0 * (10 ** (mel / 2595.0) - 1.0)
+
+
+def band_corners(config: FrontEndConfig) -> Tensor:
+    """Where mel bands begin and end, float64 [mels + 2] in mel: band i peaks at i + 1 and reaches its neighbours."""
+    low, high = to_mel(torch.tensor([config.low_hz, config.high_hz], dtype=torch.float64)).tolist()
+    return torch.linspace(low, high, config.mels + 2, dtype=torch.float64)
+
+
 def mel_filterbank(config: FrontEndConfig) -> Tensor:
     """Triangular filters on the HTK mel scale, [mels, fft_size / 2 + 1], each with peak 1."""
-
-    def to_mel(hz: Tensor) -> Tensor:
-        return 2595.0 * torch.log10(1.0 + hz / 700.0)
-
-    low, high = to_mel(torch.tensor([config.low_hz, config.high_hz], dtype=torch.float64)).tolist()
-    corners_mel = torch.linspace(low, high, config.mels + 2, dtype=torch.float64)
+    corners_mel = band_corners(config)
     bins_hz = torch.linspace(0, config.sample_rate_hz / 2, config.fft_size // 2 + 1, dtype=torch.float64)
     bins_mel = to_mel(bins_hz)[None, :]
     left, centre, right = (corners_mel[i : i + config.mels, None] for i in range(3))

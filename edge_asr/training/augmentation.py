@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from edge_asr.audio import SAMPLE_RATE_HZ
+from edge_asr.model.config import FrontEndConfig
+from edge_asr.model.front_end import band_corners, to_hz, to_mel
 from edge_asr.training.config import AugmentationConfig
 from edge_asr.training.data import Example
 
@@ -60,6 +63,24 @@ def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Gener
         wave = wave + np.sqrt(power) * coloured_noise(len(wave), rng.uniform(0, 2), rng)
     wave = wave * 10 ** (rng.uniform(*config.gain_db) / 20)
     return wave.clip(-1, 1).astype(np.float32), True
+
+
+def warp_bands(mel: Tensor, front_end: FrontEndConfig, largest: float, rng: np.random.Generator) -> Tensor:
+    """Another vocal tract for each utterance (VTLP, Jaitly and Hinton 2013): [N, T, mels] with the frequency axis of
+    each stretched by a factor drawn from 1 - largest to 1 + largest, at the same tempo."""
+    factors = torch.from_numpy(rng.uniform(1 - largest, 1 + largest, len(mel)))
+    return torch.bmm(mel, warps(factors, front_end).to(mel))
+
+
+def warps(factors: Tensor, front_end: FrontEndConfig) -> Tensor:
+    """float64 [N] -> [N, mels, mels], by which rows of bands are multiplied: a band then holds what was at its
+    frequency over the factor, interpolated between bands; past the last band that is the last band."""
+    centres = band_corners(front_end)[1:-1]
+    spacing = centres[1] - centres[0]
+    source = (to_mel(to_hz(centres) / factors[:, None]) - centres[0]) / spacing
+    source = source.clamp(0, front_end.mels - 1)
+    band = torch.arange(front_end.mels, dtype=torch.float64)
+    return (1 - (source[:, None, :] - band[:, None]).abs()).clamp(min=0)
 
 
 def mask_mel(mel: Tensor, frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:

@@ -24,6 +24,7 @@ class AugmentationConfig:
     noise_snr_db: tuple[float, float] = (10.0, 35.0)  # uniform
     lead_s: float = 0.64  # up to this much near-silence before, so that chunks fall anywhere
     trail_s: float = 0.8  # and after
+    warp: float = 0.0  # the frequency axis is stretched by up to this share of 1, at the same tempo; 0 leaves it
     frequency_masks: int = 2  # SpecAugment (Park et al. 2019)
     frequency_width: int = 20  # widest mask in mel bands
     time_masks: int = 2

@@ -34,7 +34,7 @@ from edge_asr.model.encoder import EncoderOutput, GatedEncoder
 from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
-from edge_asr.training.augmentation import draw_wave, mask_mel
+from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import Example, copy_pieces, hold_out, learn_pieces, load_examples, make_batches, tokens_of
 
@@ -233,6 +233,8 @@ class Trainer:
             mel = self.model.features(batch.samples.to(self.device))
             if training.consistency_weight:
                 batch, mel, exponents = batch.twice(), torch.cat([mel, mel]), torch.cat([exponents, exponents])
+            if self.config.augmentation.warp:
+                mel = warp_bands(mel, self.model.config.front_end, self.config.augmentation.warp, rng)
             if progress.step >= training.spec_augment_from_step:
                 mel = mask_mel(mel, batch.frames * EncoderConfig.SUBSAMPLING, self.config.augmentation, rng)
         with torch.autocast(self.device.type, torch.bfloat16):

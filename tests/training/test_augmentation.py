@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asr.training.augmentation import chords, coloured_noise, draw_nonspeech, draw_wave, mask_mel
+from edge_asr.model.config import FrontEndConfig
+from edge_asr.model.front_end import FrontEnd
+from edge_asr.training.augmentation import (
+    chords,
+    coloured_noise,
+    draw_nonspeech,
+    draw_wave,
+    mask_mel,
+    warp_bands,
+    warps,
+)
 from edge_asr.training.config import AugmentationConfig
 from edge_asr.training.data import Example
 
@@ -113,3 +123,29 @@ def test_masks_follow_the_seed() -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert (first == 0).any()
+
+
+def bands_of_tone(hz: float) -> torch.Tensor:
+    config = FrontEndConfig()
+    samples = 0.3 * torch.sin(2 * torch.pi * hz * torch.arange(16_000 + config.tail_samples) / config.sample_rate_hz)
+    return FrontEnd(config)(samples[None])
+
+
+@pytest.mark.parametrize("factor", [0.85, 0.95, 1.0, 1.1, 1.2])
+@pytest.mark.parametrize("hz", [400.0, 1_500.0, 4_000.0])
+def test_a_warped_tone_is_a_tone_at_the_stretched_frequency(hz: float, factor: float) -> None:
+    warped = bands_of_tone(hz) @ warps(torch.tensor([factor], dtype=torch.float64), FrontEndConfig()).float()
+    expected = bands_of_tone(hz * factor).mean(dim=(0, 1)).argmax()
+    assert abs(int(warped.mean(dim=(0, 1)).argmax()) - int(expected)) <= 1
+
+
+def test_a_warp_of_one_changes_nothing() -> None:
+    identity = warps(torch.ones(2, dtype=torch.float64), FrontEndConfig())
+    assert torch.allclose(identity, torch.eye(80, dtype=torch.float64).expand(2, 80, 80), atol=1e-9)
+
+
+def test_each_utterance_gets_a_warp_of_its_own() -> None:
+    mel = bands_of_tone(2_000.0).expand(2, -1, -1)
+    one, other = warp_bands(mel, FrontEndConfig(), 0.15, np.random.default_rng(3))
+    assert one.shape == mel[0].shape
+    assert not torch.allclose(one, other)
