@@ -143,6 +143,7 @@ class EncoderOutput:
     intermediate: Tensor  # float32 [N, T, vocabulary], log probabilities of the intermediate head
     final: Tensor  # float32 [N, T, vocabulary], log probabilities on the full time line; skipped frames are blank
     keep: Tensor  # bool [N, T], frames that went through the upper stack
+    handed: Tensor  # float32 [N, T, lower width], what the lower stack hands over, kept or not
     middle: Tensor | None = None  # float32 [N, T, vocabulary], as `final` from half-way up; only where asked for
 
 
@@ -186,7 +187,7 @@ class GatedEncoder(nn.Module):
         intermediate = torch.log_softmax(logits.float(), dim=-1)
         keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames) if gate else valid
         final, *middle = self.run_upper(handed, keep, chunk_frames, with_middle)
-        return EncoderOutput(frames, intermediate, final, keep, middle[0] if middle else None)
+        return EncoderOutput(frames, intermediate, final, keep, handed, middle[0] if middle else None)
 
     def run_lower(self, mel: Tensor, frames: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor, Tensor]:
         """-> intermediate logits [N, T, vocabulary], hand-over [N, T, width], valid frames bool [N, T]."""

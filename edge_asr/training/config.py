@@ -61,6 +61,7 @@ class TrainingConfig:
     final_weight: float = 0.7  # CTC loss at the final head
     distillation_weight: float = 0.3  # KL from the final to the intermediate posterior, on kept frames
     middle_weight: float = 0.0  # CTC loss at the final head after half of the upper layers
+    phone_weight: float = 0.0  # CTC loss of phones at the lower stack's end, in training only; needs espeak-ng
     consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
     consistency_from_step: int = 0  # before, views that agree on blank everywhere would only be encouraged
     chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch

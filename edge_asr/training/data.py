@@ -29,6 +29,7 @@ class Example:
     waves: tuple[np.ndarray, ...]  # int16 at 16 kHz, one a speed
     ids: tuple[int, ...]  # token ids of the text
     text: str
+    phones: tuple[int, ...] = ()  # phone ids of the text, where training asks for them
 
 
 def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utterance], list[Utterance]]:

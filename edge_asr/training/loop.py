@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,6 +37,7 @@ from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import Example, copy_pieces, hold_out, learn_pieces, load_examples, make_batches, tokens_of
+from edge_asr.training.phones import BLANK_PHONE, Pronunciations
 
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
 REPORT_EVERY = 50  # steps between lines of progress
@@ -50,10 +51,12 @@ class Batch:
     frames: Tensor  # int64 [N], encoder frames of each utterance
     targets: Tensor  # int64 [N, U]
     lengths: Tensor  # int64 [N], tokens of each utterance
+    phones: Tensor  # int64 [N, P]
+    phone_lengths: Tensor  # int64 [N], phones of each utterance
 
     def twice(self) -> Batch:
         """The same utterances again, after themselves."""
-        return Batch(*(torch.cat([part, part]) for part in (self.samples, self.frames, self.targets, self.lengths)))
+        return Batch(*(torch.cat([part, part]) for part in vars(self).values()))
 
 
 @dataclass
@@ -92,8 +95,11 @@ class Trainer:
             self.take_over(self.start_folder / self.model_path.name)
         self.average = GatedEncoder(encoder).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
-        matrices = [p for p in self.model.parameters() if p.dim() > 1]
-        vectors = [p for p in self.model.parameters() if p.dim() <= 1]
+        phones = len(self.pronunciations.inventory) + 1 if self.pronunciations else 0
+        self.phone_head = torch.nn.Linear(encoder.lower.width, phones).to(self.device) if phones else None
+        self.parameters = [*self.model.parameters(), *(self.phone_head.parameters() if self.phone_head else ())]
+        matrices = [p for p in self.parameters if p.dim() > 1]
+        vectors = [p for p in self.parameters if p.dim() <= 1]
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": matrices, "weight_decay": config.training.weight_decay},
@@ -154,10 +160,17 @@ class Trainer:
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
         self.tokens: Tokens = tokens_of(processor)
         speeds = self.config.augmentation.speeds
+        self.pronunciations = (
+            Pronunciations(u.text for utterances in train.values() for u in utterances)
+            if training.phone_weight
+            else None
+        )
         self.examples: list[Example] = []
         self.easy = 0  # examples of the easy manifests, which come first
         for number, (name, utterances) in enumerate(train.items(), start=1):
             loaded = load_examples(utterances, processor, speeds, data / name, report)
+            if self.pronunciations:
+                loaded = [replace(example, phones=self.pronunciations.ids(example.text)) for example in loaded]
             self.examples += loaded * repeats[number - 1]
             if number <= (training.easy_manifests or len(train)):
                 self.easy = len(self.examples)
@@ -218,7 +231,8 @@ class Trainer:
         rng = self.rng()
         drawn = [draw_wave(example, self.config.augmentation, rng) for example in examples]
         ids = [example.ids if spoken else () for example, (_, spoken) in zip(examples, drawn, strict=True)]
-        return pad([wave for wave, _ in drawn], ids, self.model.config)
+        phones = [example.phones if spoken else () for example, (_, spoken) in zip(examples, drawn, strict=True)]
+        return pad([wave for wave, _ in drawn], ids, self.model.config, phones)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimizer step; returns the losses."""
@@ -253,7 +267,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
         self.share_gradients()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.clip)
+        torch.nn.utils.clip_grad_norm_(self.parameters, training.clip)
         self.optimizer.step()
         progress.step += 1
         self.update_average()
@@ -280,6 +294,9 @@ class Trainer:
             if output.middle is not None:
                 losses["middle"] = ctc_per_token(output.middle, output.frames, targets, lengths, blank)
                 total = total + training.middle_weight * losses["middle"]
+            if self.phone_head is not None:
+                losses["phones"] = self.phones(output, batch)
+                total = total + training.phone_weight * losses["phones"]
             if training.consistency_weight and self.progress.step >= training.consistency_from_step:
                 losses["consistency"] = self.consistency(output) / lengths.sum().clamp(min=1)
                 total = total + training.consistency_weight * losses["consistency"]
@@ -293,6 +310,13 @@ class Trainer:
             output.intermediate, frame < output.frames[:, None]
         ) + training.final_weight * consistency(output.final, output.keep)
 
+    def phones(self, output: EncoderOutput, batch: Batch) -> Tensor:
+        """CTC loss per phone, on every frame of the lower stack, kept or not."""
+        assert self.phone_head is not None
+        log_probs = torch.log_softmax(self.phone_head(output.handed.float()), dim=-1)
+        targets, lengths = batch.phones.to(self.device), batch.phone_lengths.to(self.device)
+        return ctc_per_token(log_probs, output.frames, targets, lengths, BLANK_PHONE)
+
     def rate(self) -> float:
         """Linear warm-up, then a cosine to 1 % of the peak."""
         training, step = self.config.training, self.progress.step
@@ -304,7 +328,7 @@ class Trainer:
         """Average gradients over the processes, in one message. Where a loss leaves a parameter out, its share is 0."""
         if self.world == 1:
             return
-        parameters = list(self.model.parameters())
+        parameters = self.parameters
         flat = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in parameters])
         distributed.all_reduce(flat)
         flat /= self.world
@@ -420,6 +444,7 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "phone_head": self.phone_head.state_dict() if self.phone_head else None,
                 "progress": asdict(self.progress),
             },
             partial,
@@ -430,6 +455,8 @@ class Trainer:
         state: dict[str, Any] = torch.load(self.state_path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
+        if self.phone_head:
+            self.phone_head.load_state_dict(state["phone_head"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
 
@@ -452,17 +479,28 @@ class Trainer:
                 file.write(json.dumps(entry) + "\n")
 
 
-def pad(waves: Sequence[np.ndarray], ids: Sequence[Sequence[int]], config: EncoderConfig) -> Batch:
+def pad(
+    waves: Sequence[np.ndarray],
+    ids: Sequence[Sequence[int]],
+    config: EncoderConfig,
+    phones: Sequence[Sequence[int]] | None = None,
+) -> Batch:
     """Stack waves and targets; the time axis is a multiple of SHAPE_FRAMES frames."""
     frames = [-(-len(wave) // config.frame_samples) for wave in waves]
     granule = SHAPE_FRAMES * config.frame_samples
     longest = -(-max(len(wave) for wave in waves) // granule) * granule
     samples = torch.zeros(len(waves), longest)
-    targets = torch.zeros(len(ids), max(1, max(len(i) for i in ids)), dtype=torch.int64)
-    for row, (wave, tokens) in enumerate(zip(waves, ids, strict=True)):
+    for row, wave in enumerate(waves):
         samples[row, : len(wave)] = torch.from_numpy(wave)
-        targets[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
-    return Batch(samples, torch.tensor(frames), targets, torch.tensor([len(i) for i in ids]))
+    return Batch(samples, torch.tensor(frames), *pad_ids(ids), *pad_ids(phones or [()] * len(waves)))
+
+
+def pad_ids(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """-> int64 [N, U], zeros at the end, and the length of each, int64 [N]."""
+    padded = torch.zeros(len(ids), max(1, max(len(row) for row in ids)), dtype=torch.int64)
+    for number, row in enumerate(ids):
+        padded[number, : len(row)] = torch.tensor(row, dtype=torch.int64)
+    return padded, torch.tensor([len(row) for row in ids])
 
 
 @contextmanager

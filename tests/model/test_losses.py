@@ -19,7 +19,7 @@ BLANK = 0
 
 def output_of(intermediate: Tensor, final: Tensor, keep: Tensor) -> EncoderOutput:
     frames = torch.full((intermediate.shape[0],), intermediate.shape[1])
-    return EncoderOutput(frames=frames, intermediate=intermediate, final=final, keep=keep)
+    return EncoderOutput(frames, intermediate, final, keep, handed=torch.zeros(*keep.shape, 8))
 
 
 def brute_force_ctc(log_probs: Tensor, target: list[int]) -> float:
@@ -148,7 +148,9 @@ def test_the_flat_start_loss_is_the_cross_entropy_of_both_heads() -> None:
     mel[0, 16:48] = 1.0
     heads = torch.log_softmax(torch.randn(2, 1, 16, 8), dim=3)
     targets, lengths = torch.tensor([[5, 7]]), torch.tensor([2])
-    out = EncoderOutput(torch.tensor([14]), heads[0], heads[1], torch.ones(1, 16, dtype=torch.bool))
+    out = EncoderOutput(
+        torch.tensor([14]), heads[0], heads[1], torch.ones(1, 16, dtype=torch.bool), torch.zeros(1, 16, 8)
+    )
     labels = [0, 0, 0, 0, 0, 5, 5, 0, 0, 7, 7, 0, 0, 0]
     expected = -heads[:, 0, range(14), labels].mean(dim=1).sum()
     assert flat_start(out, mel, targets, lengths, BLANK).item() == pytest.approx(expected.item(), abs=1e-5)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.config import EncoderConfig
+from edge_asr.training import phones
 from edge_asr.training.config import RunConfig
 from edge_asr.training.loop import Trainer, pad
 from tests.training.conftest import REPOSITORY, run_config
@@ -54,6 +56,10 @@ class CrashingTrainer(Trainer):
         if self.progress.step == 10 + self.steps_after_saving and self.state_path.is_file():
             raise RuntimeError("power cut")
         return super().step(batch)
+
+
+def one_phone_a_letter(words: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(word) for word in words]
 
 
 @pytest.mark.slow
@@ -209,6 +215,21 @@ def test_all_objectives_together_train(tones: Path, tmp_path: Path) -> None:
             0.3 * loss["middle"] + 0.2 * loss["consistency"],
         )
         assert loss["total"] == pytest.approx(sum(parts), rel=1e-4)
+
+
+def test_phones_train_the_lower_stack_and_resume(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phones, "pronounce", one_phone_a_letter)
+    config = run_config(steps=4, evaluate_every=4, flat_start_steps=1, phone_weight=0.5)
+    trainer = Trainer(config, tones, tmp_path)
+    batch = next(trainer.batches())
+    trainer.step(batch)
+    untrained = trainer.phone_head.weight.detach().clone()
+    loss = trainer.step(batch)
+    assert not torch.equal(trainer.phone_head.weight, untrained)
+    parts = 0.3 * loss["intermediate"] + 0.7 * loss["final"] + 0.3 * loss["distillation"] + 0.5 * loss["phones"]
+    assert loss["total"] == pytest.approx(parts, rel=1e-4)
+    trainer.save_state()
+    assert torch.equal(Trainer(config, tones, tmp_path).phone_head.weight, trainer.phone_head.weight)
 
 
 def test_batches_are_padded_to_few_shapes() -> None:
