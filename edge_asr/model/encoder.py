@@ -141,7 +141,7 @@ class EncoderOutput:
 
     frames: Tensor  # int64 [N], frames of each utterance
     intermediate: Tensor  # float32 [N, T, vocabulary], log probabilities of the intermediate head
-    final: Tensor  # float32 [N, T, vocabulary], log probabilities on the full time line; skipped frames are blank
+    final: Tensor  # float32 [N, T, vocabulary], log probabilities on the full time line; skipped: see `skipped_line`
     keep: Tensor  # bool [N, T], frames that went through the upper stack
     handed: Tensor  # float32 [N, T, lower width], what the lower stack hands over, kept or not
     middle: Tensor | None = None  # float32 [N, T, vocabulary], as `final` from half-way up; only where asked for
@@ -177,16 +177,19 @@ class GatedEncoder(nn.Module):
         chunk_frames: int,
         gate: bool = True,
         with_middle: bool = False,
+        skipped: str = "blank",
     ) -> EncoderOutput:
         """Run whole utterances as a stream with the given chunk would.
 
         mel [N, 4 T, mels] with T a multiple of chunk_frames; frames int64 [N]; thresholds float32 [N].
-        `gate=False` keeps every frame whatever the thresholds are; `with_middle` fills `EncoderOutput.middle`.
+        `gate=False` keeps every frame whatever the thresholds are; `with_middle` fills `EncoderOutput.middle`;
+        `skipped` is what a skipped frame says on the final line: see `skipped_line`.
         """
         logits, handed, valid = self.run_lower(mel, frames, chunk_frames)
         intermediate = torch.log_softmax(logits.float(), dim=-1)
         keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames) if gate else valid
-        final, *middle = self.run_upper(handed, keep, chunk_frames, with_middle)
+        line = self.skipped_line(intermediate, skipped)
+        final, *middle = self.run_upper(handed, keep, line, chunk_frames, with_middle)
         return EncoderOutput(frames, intermediate, final, keep, handed, middle[0] if middle else None)
 
     def run_lower(self, mel: Tensor, frames: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -201,19 +204,36 @@ class GatedEncoder(nn.Module):
         logits, handed = self.run_chunks(self.lower, config.lower, self.lower_rotary, x, valid, index, chunk_frames)
         return logits, handed, valid
 
-    def run_upper(
-        self, handed: Tensor, keep: Tensor, chunk_frames: int, with_middle: bool = False
-    ) -> tuple[Tensor, ...]:
-        """Gather kept frames into blocks, run the upper stack, and put the result back on the full time line.
+    def skipped_line(self, intermediate: Tensor, skipped: str) -> Tensor:
+        """Intermediate log probabilities [N, T, vocabulary] -> those of the final line where a frame is skipped.
 
+        "blank": blank for good, whatever the intermediate head made of the frame; no gradient. "intermediate": the
+        intermediate head's are passed through, as Hou et al. do, so that the final loss teaches the lower stack on
+        frames that the gate skips. `skipped` is one of `training.config.SKIPPED`; ValueError for another.
+
+        A matter of training: a stream says blank either way, as greedy decoding makes of both where thresholds are at
+        least 0.5: a frame is skipped by its own blank probability, above the threshold and so above any label's.
+        """
+        if skipped == "intermediate":
+            return intermediate
+        if skipped != "blank":
+            raise ValueError(f"a skipped frame cannot say '{skipped}'")
+        line = torch.full_like(intermediate, SKIPPED_LOG_PROB)
+        line[:, :, self.config.blank_id] = 0.0
+        return line
+
+    def run_upper(
+        self, handed: Tensor, keep: Tensor, line: Tensor, chunk_frames: int, with_middle: bool = False
+    ) -> tuple[Tensor, ...]:
+        """Gather kept frames into blocks, run the upper stack, and put the result onto the full time line.
+
+        line float32 [N, T, vocabulary], what frames that are not kept say
         -> final log probabilities [N, T, vocabulary], and those of the middle where asked for.
         """
-        utterances, time, width = handed.shape
+        utterances, _, width = handed.shape
         source = block_table(keep, chunk_frames, self.config.gate.max_wait_chunks).to(handed.device)
-        skipped = handed.new_full((utterances, time, self.config.vocabulary), SKIPPED_LOG_PROB, dtype=torch.float32)
-        skipped[:, :, self.config.blank_id] = 0.0
         if source.shape[1] == 0:
-            return (skipped,) * (2 if with_middle else 1)
+            return (line,) * (2 if with_middle else 1)
         filled = source >= 0
         index = source.clamp(min=0)
         rows = torch.gather(handed, 1, index[:, :, None].expand(-1, -1, width))
@@ -221,7 +241,7 @@ class GatedEncoder(nn.Module):
         outputs = self.run_chunks(run, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
         utterance = torch.arange(utterances, device=handed.device)[:, None].expand_as(index)
         place = (utterance[filled], index[filled])
-        return tuple(skipped.index_put(place, torch.log_softmax(logits.float(), dim=-1)[filled]) for logits in outputs)
+        return tuple(line.index_put(place, torch.log_softmax(logits.float(), dim=-1)[filled]) for logits in outputs)
 
     def run_chunks(
         self,

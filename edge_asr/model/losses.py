@@ -18,13 +18,68 @@ def ctc_per_token(log_probs: Tensor, frames: Tensor, targets: Tensor, lengths: T
     return loss / lengths.sum().clamp(min=1)
 
 
-def distillation(output: EncoderOutput) -> Tensor:
-    """KL(final || intermediate) per kept frame; the final head is the teacher and gets no gradient."""
-    teacher = output.final.detach()[output.keep]
-    student = output.intermediate[output.keep]
+def distillation(output: EncoderOutput, blank_id: int, form: str = "kept") -> Tensor:
+    """Divergence of the intermediate head from the final one, which is the teacher and gets no gradient, per frame.
+
+    `form` is one of `training.config.DISTILLATIONS`; KeyError for another:
+
+    - "kept": KL(final || intermediate) on kept frames;
+    - "all": the same on every frame of the utterances; a skipped frame's final line is the teacher as it is, so blank,
+      which teaches what the gate did, too (and nothing where the intermediate head is passed through there);
+    - "blank": the same on kept frames between blank and anything else, which is the binary cross-entropy less what no
+      student can help: only the gate learns from the upper stack;
+    - "labels": the same on kept frames between labels, renormalized without blank and weighted by the teacher's
+      probability of not blank: what is said is taught, and the gate is left alone.
+
+    "blank" and "labels" add up to "kept".
+    """
+    taught = valid_frames(output) if form == "all" else output.keep
+    teacher = output.final.detach()[taught]
+    student = output.intermediate[taught]
     if teacher.shape[0] == 0:
         return student.sum()
-    return functional.kl_div(student, teacher, log_target=True, reduction="sum") / teacher.shape[0]
+    return DIVERGENCES[form](student, teacher, blank_id) / teacher.shape[0]
+
+
+def whole_divergence(student: Tensor, teacher: Tensor, blank_id: int) -> Tensor:
+    """KL(teacher || student), summed over frames. Log probabilities [R, V] each."""
+    return functional.kl_div(student, teacher, log_target=True, reduction="sum")
+
+
+def blank_divergence(student: Tensor, teacher: Tensor, blank_id: int) -> Tensor:
+    """As `whole_divergence`, all labels being one."""
+
+    def blank_or_not(log_probs: Tensor) -> Tensor:
+        spoken = torch.logsumexp(without_blank(log_probs, blank_id), dim=1)
+        return torch.stack([log_probs[:, blank_id], spoken], dim=1)
+
+    return functional.kl_div(blank_or_not(student), blank_or_not(teacher), log_target=True, reduction="sum")
+
+
+def label_divergence(student: Tensor, teacher: Tensor, blank_id: int) -> Tensor:
+    """As `whole_divergence`, given that a frame is not blank; a frame weighs what the teacher gives to that."""
+    student, teacher = without_blank(student, blank_id), without_blank(teacher, blank_id)
+    weight = torch.logsumexp(teacher, dim=1).exp()
+    student, teacher = torch.log_softmax(student, dim=1), torch.log_softmax(teacher, dim=1)
+    return (weight * functional.kl_div(student, teacher, log_target=True, reduction="none").sum(dim=1)).sum()
+
+
+def without_blank(log_probs: Tensor, blank_id: int) -> Tensor:
+    """[R, V] -> [R, V - 1]"""
+    return torch.cat([log_probs[:, :blank_id], log_probs[:, blank_id + 1 :]], dim=1)
+
+
+DIVERGENCES = {
+    "kept": whole_divergence,
+    "all": whole_divergence,
+    "blank": blank_divergence,
+    "labels": label_divergence,
+}
+
+
+def valid_frames(output: EncoderOutput) -> Tensor:
+    """bool [N, T], frames that are of an utterance and not padding."""
+    return torch.arange(output.keep.shape[1], device=output.frames.device) < output.frames[:, None]
 
 
 def consistency(log_probs: Tensor, count: Tensor) -> Tensor:

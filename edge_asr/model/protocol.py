@@ -137,9 +137,17 @@ class TrainableEncoder(StreamableEncoder, Protocol):
         """float32 [N, S] -> rows of the front end [N, S / hop_samples, mels], silence before the first sample."""
 
     def forward(
-        self, mel: Tensor, frames: Tensor, thresholds: Tensor, chunk_frames: int, gate: bool = True
+        self,
+        mel: Tensor,
+        frames: Tensor,
+        thresholds: Tensor,
+        chunk_frames: int,
+        gate: bool = True,
+        with_middle: bool = False,
+        skipped: str = "blank",
     ) -> EncoderOutput:
-        """mel [N, 4 T, mels], frames int64 [N], thresholds float32 [N]; a skipped frame is blank on the final line."""
+        """mel [N, 4 T, mels], frames int64 [N], thresholds float32 [N]; a skipped frame is blank on the final line, or
+        what the intermediate head says where `skipped` asks for that."""
 
 
 if TYPE_CHECKING:

@@ -13,6 +13,10 @@ from edge_asr.errors import EdgeAsrError
 
 T = TypeVar("T")
 
+DISTILLATIONS = ("kept", "all", "blank", "labels")  # what they teach is told at `model.losses.distillation`
+SKIPPED = ("blank", "intermediate")  # as `model.encoder.GatedEncoder.skipped_line` tells
+CHOICES = {"on_fault": ("fatal", "skip"), "distillation": DISTILLATIONS, "skipped": SKIPPED}  # field -> what it takes
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -59,7 +63,9 @@ class TrainingConfig:
     gate_exponent: tuple[float, float] = (-2.5, -0.3)  # threshold = 1 - 10^u, u uniform, drawn for each utterance
     intermediate_weight: float = 0.3  # CTC loss at the intermediate head
     final_weight: float = 0.7  # CTC loss at the final head
-    distillation_weight: float = 0.3  # KL from the final to the intermediate posterior, on kept frames
+    distillation: str = "kept"  # what the intermediate head learns from the final one, one of DISTILLATIONS
+    distillation_weight: float = 0.3  # of that divergence; 0: nothing is distilled
+    skipped: str = "blank"  # what a skipped frame says to the losses of the final head, one of SKIPPED
     middle_weight: float = 0.0  # CTC loss at the final head after half of the upper layers
     phone_weight: float = 0.0  # CTC loss of phones at the lower stack's end, in training only; needs espeak-ng
     consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
@@ -105,8 +111,10 @@ def read_config(path: Path) -> RunConfig:
     training = parse_section(TrainingConfig, values.get("training", {}), path)
     if NEVER_SKIP not in training.dev_thresholds or min(training.dev_thresholds) >= NEVER_SKIP:
         raise EdgeAsrError(f"{path}: dev_thresholds must hold {NEVER_SKIP} and a lower one: the gate off and on")
-    if training.on_fault not in ("fatal", "skip"):
-        raise EdgeAsrError(f"{path}: on_fault must be 'fatal' or 'skip', not {training.on_fault!r}")
+    for name, choices in CHOICES.items():
+        if getattr(training, name) not in choices:
+            *others, last = map(repr, choices)
+            raise EdgeAsrError(f"{path}: {name} must be {', '.join(others)} or {last}, not {getattr(training, name)!r}")
     if training.repeats and len(training.repeats) != len(training.manifests):
         raise EdgeAsrError(f"{path}: repeats must name one number for each of the {len(training.manifests)} manifests")
     return RunConfig(

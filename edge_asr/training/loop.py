@@ -31,7 +31,7 @@ from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
-from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start
+from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start, valid_frames
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
@@ -259,6 +259,7 @@ class Trainer:
                 chunk_frames,
                 gate,
                 with_middle=training.middle_weight > 0,
+                skipped=training.skipped,
             )
         losses = self.losses(output, batch, mel)
         rate = self.rate()
@@ -285,7 +286,7 @@ class Trainer:
         if self.progress.step < training.flat_start_steps:
             total = flat_start(output, mel, targets, lengths, blank)
         else:
-            losses["distillation"] = distillation(output)
+            losses["distillation"] = distillation(output, blank, training.distillation)
             total = (
                 training.intermediate_weight * intermediate
                 + training.final_weight * final
@@ -305,9 +306,8 @@ class Trainer:
     def consistency(self, output: EncoderOutput) -> Tensor:
         """Of both heads, weighted as their CTC losses are; the final head's on frames that both views kept."""
         training = self.config.training
-        frame = torch.arange(output.keep.shape[1], device=output.frames.device)
         return training.intermediate_weight * consistency(
-            output.intermediate, frame < output.frames[:, None]
+            output.intermediate, valid_frames(output)
         ) + training.final_weight * consistency(output.final, output.keep)
 
     def phones(self, output: EncoderOutput, batch: Batch) -> Tensor:

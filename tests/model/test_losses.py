@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 
 from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
-from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start, uniform_alignment
+from edge_asr.model.losses import (
+    DIVERGENCES,
+    consistency,
+    ctc_per_token,
+    distillation,
+    flat_start,
+    uniform_alignment,
+    without_blank,
+)
+from edge_asr.training.config import DISTILLATIONS, SKIPPED
 from tests.model.conftest import SMALL
 
 BLANK = 0
@@ -57,6 +66,41 @@ def test_an_encoder_puts_blank_on_skipped_frames(small_encoder: GatedEncoder, no
     assert (skipped[:, BLANK] == 0).all()
     assert (skipped[:, BLANK + 1 :] == SKIPPED_LOG_PROB).all()
     assert out.final[out.keep].exp().sum(dim=1).allclose(torch.ones(int(out.keep.sum())))
+
+
+def test_an_encoder_passes_the_intermediate_head_through_where_asked(
+    small_encoder: GatedEncoder, noisy_tones: Tensor
+) -> None:
+    """Kept frames say what they say; a skipped frame's loss reaches the lower stack, which blank for good stops."""
+    encoder = copy.deepcopy(small_encoder).requires_grad_()
+    mel = encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None])
+    arguments = (mel, torch.tensor([144]), torch.tensor([0.5]), 8)
+    blank, passed = encoder(*arguments), encoder(*arguments, with_middle=True, skipped="intermediate")
+    assert 0.1 < blank.keep.float().mean() < 0.9
+    assert passed.middle is not None
+    for line in (passed.final, passed.middle):
+        assert torch.equal(line[~blank.keep], passed.intermediate[~blank.keep])
+    assert torch.equal(passed.final[blank.keep], blank.final[blank.keep])
+    assert (passed.final[~blank.keep].argmax(dim=1) == BLANK).all()  # greedy decoding hears no difference
+    passed.final[~blank.keep].sum().backward()
+    assert encoder.lower.head.weight.grad is not None
+    assert encoder.lower.head.weight.grad.abs().max() > 0
+    assert encoder.upper.head.weight.grad is None or not encoder.upper.head.weight.grad.any()
+
+
+@pytest.mark.parametrize("skipped", SKIPPED)
+def test_where_nothing_is_kept_the_final_line_is_what_skipped_frames_say(
+    small_encoder: GatedEncoder, noisy_tones: Tensor, skipped: str
+) -> None:
+    mel = small_encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    out = small_encoder(mel, torch.tensor([16]), torch.tensor([0.0]), 8, skipped=skipped)
+    assert not out.keep.any()
+    assert torch.equal(out.final, small_encoder.skipped_line(out.intermediate, skipped))
+
+
+def test_an_unknown_word_for_skipped_frames_is_refused(small_encoder: GatedEncoder) -> None:
+    with pytest.raises(ValueError, match="cannot say 'silence'"):
+        small_encoder.skipped_line(torch.zeros(1, 8, 12), "silence")
 
 
 def test_an_empty_target_wants_blank_everywhere() -> None:
@@ -115,9 +159,9 @@ def test_distillation_teaches_the_intermediate_head_only() -> None:
     torch.manual_seed(0)
     student, teacher = (torch.randn(2, 5, 4, requires_grad=True) for _ in range(2))
     keep = torch.rand(2, 5) < 0.5
-    loss = distillation(output_of(torch.log_softmax(student, 2), torch.log_softmax(teacher, 2), keep))
+    loss = distillation(output_of(torch.log_softmax(student, 2), torch.log_softmax(teacher, 2), keep), BLANK)
     p, q = torch.softmax(teacher, 2)[keep], torch.softmax(student, 2)[keep]
-    assert loss.item() == pytest.approx(float((p * (p / q).log()).sum(dim=1).mean()), abs=1e-5)
+    assert loss.item() == pytest.approx((p * (p / q).log()).sum(dim=1).mean().item(), abs=1e-5)
     loss.backward()
     assert teacher.grad is None
     assert student.grad is not None
@@ -125,12 +169,118 @@ def test_distillation_teaches_the_intermediate_head_only() -> None:
     assert (student.grad[~keep] == 0).all()
 
 
-def test_distillation_without_kept_frames_is_zero() -> None:
+@pytest.mark.parametrize("form", ["kept", "blank", "labels"])
+def test_distillation_without_kept_frames_is_zero(form: str) -> None:
     student = torch.randn(1, 5, 4, requires_grad=True)
     keep = torch.zeros(1, 5, dtype=torch.bool)
-    loss = distillation(output_of(torch.log_softmax(student, 2), torch.zeros(1, 5, 4), keep))
+    loss = distillation(output_of(torch.log_softmax(student, 2), torch.zeros(1, 5, 4), keep), BLANK, form)
     loss.backward()
     assert loss.item() == 0.0
+
+
+def taught(form: str, blank_id: int, keep: Tensor, frames: Tensor) -> tuple[float, Tensor, Tensor, Tensor]:
+    """Loss, gradient of the student's logits [2, 5, 4], probabilities of teacher and student."""
+    torch.manual_seed(0)
+    student, teacher = (torch.randn(2, 5, 4, requires_grad=True) for _ in range(2))
+    out = output_of(torch.log_softmax(student, 2), torch.log_softmax(teacher, 2), keep)
+    out.frames = frames
+    loss = distillation(out, blank_id, form)
+    loss.backward()
+    assert teacher.grad is None
+    assert student.grad is not None
+    return loss.item(), student.grad, torch.softmax(teacher, 2).detach(), torch.softmax(student, 2).detach()
+
+
+KEEP = torch.tensor([[True, False, True, True, False], [False, True, False, False, False]])
+FRAMES = torch.tensor([5, 3])
+
+
+def test_every_form_of_distillation_that_a_configuration_may_name_is_there() -> None:
+    assert set(DIVERGENCES) == set(DISTILLATIONS)
+
+
+@pytest.mark.parametrize("form", DISTILLATIONS)
+def test_a_teacher_that_agrees_teaches_nothing(form: str) -> None:
+    logits = (4 * torch.randn(2, 5, 4)).requires_grad_()
+    log_probs = torch.log_softmax(logits, 2)
+    loss = distillation(output_of(log_probs, log_probs.detach(), KEEP), BLANK, form)
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("form", ["blank", "labels"])
+def test_distillation_of_what_a_sure_teacher_says_is_finite(form: str) -> None:
+    """Log probabilities of 0 and of a skipped frame's labels are met in training."""
+    sure = torch.full((1, 2, 4), SKIPPED_LOG_PROB)
+    sure[0, 0, BLANK], sure[0, 1, 2] = 0.0, 0.0
+    student = torch.randn(1, 2, 4, requires_grad=True)
+    loss = distillation(output_of(torch.log_softmax(student, 2), sure, torch.ones(1, 2) > 0), BLANK, form)
+    loss.backward()
+    assert loss.item() > 0
+    assert student.grad is not None
+    assert student.grad.isfinite().all()
+
+
+def test_distillation_on_all_frames_teaches_that_skipped_ones_are_blank() -> None:
+    """The divergence from a teacher that is sure of blank is the student's surprise at blank; padding is not taught."""
+    torch.manual_seed(0)
+    student = torch.randn(2, 5, 4, requires_grad=True)
+    log_probs = torch.log_softmax(student, 2)
+    final = torch.full((2, 5, 4), SKIPPED_LOG_PROB)
+    final[:, :, BLANK] = 0.0
+    nothing = torch.zeros(2, 5, dtype=torch.bool)
+    out = output_of(log_probs, final, nothing)
+    out.frames = FRAMES
+    valid = torch.arange(5) < FRAMES[:, None]
+    loss = distillation(out, BLANK, "all")
+    assert loss.item() == pytest.approx(-log_probs[valid][:, BLANK].mean().item(), abs=1e-3)
+    loss.backward()
+    assert student.grad is not None
+    assert (student.grad[valid][:, BLANK] < 0).all()
+    assert (student.grad[~valid] == 0).all()
+    assert distillation(out, BLANK, "kept").item() == 0.0
+
+
+def test_distillation_on_all_frames_weighs_each_alike() -> None:
+    loss, gradient, p, q = taught("all", BLANK, KEEP, FRAMES)
+    valid = torch.arange(5) < FRAMES[:, None]
+    assert loss == pytest.approx(float((p * (p / q).log()).sum(dim=2)[valid].mean()), abs=1e-5)
+    assert (gradient[valid].abs().sum(dim=1) > 0).all()
+    assert (gradient[~valid] == 0).all()
+
+
+@pytest.mark.parametrize("blank_id", [0, 2, 3])
+def test_distillation_of_blank_is_binary(blank_id: int) -> None:
+    """The cross-entropy's gradient: every label moves with its share of what is not blank, as one."""
+    loss, gradient, p, q = taught("blank", blank_id, KEEP, FRAMES)
+    ours, theirs = q[KEEP][:, blank_id], p[KEEP][:, blank_id]
+    entropy = torch.nn.functional.binary_cross_entropy(theirs, theirs)
+    assert loss == pytest.approx(float(torch.nn.functional.binary_cross_entropy(ours, theirs) - entropy), abs=1e-5)
+    expected = (ours - theirs) / KEEP.sum()
+    assert gradient[KEEP][:, blank_id].allclose(expected, atol=1e-6)
+    share = without_blank(q[KEEP], blank_id) / (1 - ours[:, None])
+    assert without_blank(gradient[KEEP], blank_id).allclose(-expected[:, None] * share, atol=1e-6)
+    assert (gradient[~KEEP] == 0).all()
+
+
+@pytest.mark.parametrize("blank_id", [0, 2, 3])
+def test_distillation_of_labels_leaves_the_gate_alone(blank_id: int) -> None:
+    loss, gradient, p, q = taught("labels", blank_id, KEEP, FRAMES)
+    p, q = without_blank(p[KEEP], blank_id), without_blank(q[KEEP], blank_id)
+    spoken = p.sum(dim=1, keepdim=True)
+    p, q = p / spoken, q / q.sum(dim=1, keepdim=True)
+    assert loss == pytest.approx(float((spoken * p * (p / q).log()).sum(dim=1).mean()), abs=1e-5)
+    assert gradient[KEEP][:, blank_id].abs().max() < 1e-7
+    assert without_blank(gradient[KEEP], blank_id).allclose(spoken * (q - p) / KEEP.sum(), atol=1e-6)
+    assert (gradient[~KEEP] == 0).all()
+
+
+def test_blank_and_labels_add_up_to_the_whole() -> None:
+    parts = {form: taught(form, BLANK, KEEP, FRAMES) for form in ("kept", "blank", "labels")}
+    assert parts["blank"][0] + parts["labels"][0] == pytest.approx(parts["kept"][0], abs=1e-5)
+    assert (parts["blank"][1] + parts["labels"][1]).allclose(parts["kept"][1], atol=1e-6)
 
 
 def test_the_flat_start_spreads_tokens_over_the_loud_region() -> None:

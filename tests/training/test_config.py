@@ -39,6 +39,13 @@ def test_what_is_stated_is_taken(tmp_path: Path) -> None:
         ("[augmentation]\nloud = true", "unknown key 'loud'"),
         ("[trainin]\nsteps = 1", r"unknown section \[trainin\]"),
         ("[training\n", "not valid TOML"),
+        ("[training]\non_fault = 'hide'", "on_fault must be 'fatal' or 'skip', not 'hide'"),
+        (
+            "[training]\ndistillation = 'none'",
+            "distillation must be 'kept', 'all', 'blank' or 'labels', not 'none'",
+        ),
+        ("[training]\ndistillation = 3", "distillation must be 'kept', 'all', 'blank' or 'labels', not 3"),
+        ("[training]\nskipped = 'passed'", "skipped must be 'blank' or 'intermediate', not 'passed'"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, reason: str) -> None:

@@ -217,6 +217,29 @@ def test_all_objectives_together_train(tones: Path, tmp_path: Path) -> None:
         assert loss["total"] == pytest.approx(sum(parts), rel=1e-4)
 
 
+@pytest.mark.parametrize("changes", [{"distillation": "blank"}, {"distillation": "all"}, {"skipped": "intermediate"}])
+def test_switches_reach_the_objective(tones: Path, tmp_path: Path, changes: dict[str, str]) -> None:
+    """The gate skips something in the second step, after one in which both runs are alike."""
+    settings = {"flat_start_steps": 1, "gate_from_step": 1, "gate_probability": 1.0, "gate_exponent": (-0.4, -0.3)}
+    seen = []
+    for number, switches in enumerate(({}, changes)):
+        trainer = Trainer(run_config(steps=2, **settings, **switches), tones, tmp_path / str(number))
+        batch = next(trainer.batches())
+        trainer.step(batch)
+        with torch.no_grad():
+            trainer.model.lower.head.weight *= 16  # what a frame is taken for spreads
+            trainer.model.lower.head.bias[0] += 2.0
+        seen.append(trainer.step(batch))
+    usual, switched = seen
+    assert 0.05 < usual["kept"] == switched["kept"] < 0.95
+    assert usual["intermediate"] == switched["intermediate"]
+    named = "final" if "skipped" in changes else "distillation"
+    assert usual[named] != pytest.approx(switched[named], rel=1e-3)
+    assert switched["total"] == pytest.approx(
+        0.3 * switched["intermediate"] + 0.7 * switched["final"] + 0.3 * switched["distillation"], rel=1e-4
+    )
+
+
 def test_phones_train_the_lower_stack_and_resume(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phones, "pronounce", one_phone_a_letter)
     config = run_config(steps=4, evaluate_every=4, flat_start_steps=1, phone_weight=0.5)
