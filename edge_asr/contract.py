@@ -19,6 +19,11 @@ A file holds two methods that share state, and one constant method:
 | `index` | int64 [chunk_frames] | frame of the stream that each row of `final` belongs to; -1 in empty rows, the last |
 | `waiting` | int64 [1] | kept frames that still wait for the upper stack |
 
+Where blank is a decision of its own (factorized CTC), labels run on kept frames only and are not known yet when
+`partial` is told: it then gives blank its probability, but never less than 2 / (vocabulary + 1), and every label an
+equal share of the rest. Blank is therefore the best of each row, and greedy decoding hears nothing in frames that wait
+until `final` says what they are: words come later, and are the same. No host needs to know which kind a file is.
+
 Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]`
 is not negative. Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
 `frames` = 0 and `flush` = 1 until `waiting` is 0.

@@ -8,10 +8,13 @@ import hashlib
 import importlib.metadata
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from edge_asr import __version__
 from edge_asr.contract import CONTRACT_VERSION, Metadata
@@ -88,9 +91,18 @@ def build(
 
 def verify(path: Path, reference: EagerBackend, precision: str) -> dict[str, float | str]:
     """Structure, then behaviour. Raises EdgeAsrError."""
-    check_structure(inspect_pte(path), precision)
+    factorized = reference.encoder.config.factorized
+    check_structure(inspect_pte(path), precision, linears_of_lower_layers(reference.encoder) if factorized else None)
     checks: dict[str, float | str] = {"structure": "a branch with the upper stack delegated; nothing heavy outside"}
+    if factorized:
+        checks["labels"] = "only inside the branch"
     return checks | (verify_fp32 if precision == "fp32" else verify_text)(path, reference)
+
+
+def linears_of_lower_layers(encoder: GatedEncoder) -> Counter[tuple[int, int]]:
+    """Inputs and outputs of the linears that run on every frame, the head's left out -> how many have them."""
+    modules = [*encoder.subsampling.modules(), *encoder.lower.stack.modules()]
+    return Counter((layer.in_features, layer.out_features) for layer in modules if isinstance(layer, nn.Linear))
 
 
 def with_chunk(checkpoint: Checkpoint, chunk_ms: int | None) -> Checkpoint:

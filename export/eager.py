@@ -18,6 +18,7 @@ class EagerBackend:
 
     def __init__(self, encoder: GatedEncoder, metadata: Metadata) -> None:
         self.metadata = metadata
+        self.encoder = encoder
         self.program = StreamingProgram(encoder)
 
     def step(self, pcm: np.ndarray, frames: int, threshold: float, flush: bool) -> StepResult:

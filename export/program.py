@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder, key_bias
 from edge_asr.model.gate import extend_spikes, find_spikes
+from edge_asr.model.heads import log_of, log_probabilities
 from edge_asr.model.layers import LayerCaches, LeftContext
-
-SMALLEST_PROBABILITY = 1e-30  # keeps log probabilities finite where a softmax underflows
 
 
 def initial_caches(stack: StackConfig, left_frames: int) -> list[Tensor]:
@@ -36,22 +35,35 @@ def flatten_caches(layers: list[LayerCaches]) -> list[Tensor]:
     return [cache for cache in both if cache is not None]
 
 
-def log_probabilities(logits: Tensor) -> Tensor:
-    """log softmax, written so that a delegate takes it: the runtime's own log_softmax is 20 times slower."""
-    return log_of(torch.softmax(logits, dim=-1))
+class BlankAlone(nn.Module):
+    """The intermediate head of a factorized model where labels are not asked: they are all alike, and blank is at least
+    twice as likely as any, lest greedy decoding take one of them for what was said."""
 
+    only_blank: Tensor  # [1, 1, V], 1 for blank
+    each_label: Tensor  # [1, 1, V], 1 / (V - 1) for each label
 
-def log_of(probabilities: Tensor) -> Tensor:
-    return torch.log(probabilities.clamp(min=SMALLEST_PROBABILITY))
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.least = 2 / (config.vocabulary + 1)
+        only_blank = (torch.arange(config.vocabulary) == config.blank_id).to(torch.float32).reshape(1, 1, -1)
+        self.register_buffer("only_blank", only_blank)
+        self.register_buffer("each_label", (1 - only_blank) / (config.vocabulary - 1))
+
+    def forward(self, blank: Tensor) -> Tensor:
+        """Blank probability [1, F, 1] -> probabilities [1, F, V]."""
+        blank = blank.clamp(min=self.least)
+        return blank * self.only_blank + (1 - blank) * self.each_label
 
 
 class LowerBlock(nn.Module):
-    """What runs on every chunk after the Fourier transform: log-mel, subsampling, lower stack, intermediate head."""
+    """What runs on every chunk after the Fourier transform: log-mel, subsampling, lower stack, intermediate head; of
+    the head of a factorized model, blank alone."""
 
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
         self.config = encoder.config.lower
         self.blank_id = encoder.config.blank_id
+        self.blank_alone = BlankAlone(encoder.config) if encoder.config.factorized else None
         self.front_end = encoder.front_end
         self.subsampling = encoder.subsampling
         self.lower = encoder.lower
@@ -67,24 +79,31 @@ class LowerBlock(nn.Module):
         bias: Tensor,
         *caches: Tensor,
     ) -> tuple[Tensor, ...]:
-        """spectrum [1, 4 F, fft + 2] -> log probs [1, F, V], blank probability [1, F, 1], hand-over
+        """spectrum [1, 4 F, fft + 2] -> log probs [1, F, V], blank probability [1, F, 1], rows for `UpperBlock`
         [1, F, lower width], the two tails, caches."""
         mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
         layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
-        logits, handed = self.lower(x, valid, cos, sin, bias, lefts)
-        probabilities = torch.softmax(logits, dim=-1)
-        blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
-        return (log_of(probabilities), blank, handed, mel_tail, first_tail, *flatten_caches(layers))
+        if self.blank_alone is None:
+            logits, rows = self.lower(x, valid, cos, sin, bias, lefts)
+            probabilities = torch.softmax(logits, dim=-1)
+            blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
+        else:
+            rows = self.lower.hidden(x, valid, cos, sin, bias, lefts)
+            blank = self.lower.blank_probability(rows)
+            probabilities = self.blank_alone(blank)
+        return (log_of(probabilities), blank, rows, mel_tail, first_tail, *flatten_caches(layers))
 
 
 class UpperBlock(nn.Module):
-    """What the taken branch runs: the upper stack on one block, state in and out as plain tensors."""
+    """What the taken branch runs: the upper stack on one block, state in and out as plain tensors; before it, for a
+    factorized model, what the lower stack left for kept frames."""
 
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
         self.config = encoder.config.upper
+        self.lower = encoder.lower if encoder.config.factorized else None
         self.upper = encoder.upper
 
     def forward(
@@ -93,6 +112,8 @@ class UpperBlock(nn.Module):
         """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probs [1, F, V], caches."""
         layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
+        if self.lower is not None:
+            _, rows = self.lower.hand_over(rows)
         logits = self.upper(rows, valid, cos, sin, bias, lefts)
         return (log_probabilities(logits), *flatten_caches(layers))
 
@@ -118,7 +139,7 @@ class StreamingProgram(nn.Module):
     lower_valid: Tensor  # [1, left, 1], which rows of the lower caches are real
     next_frame: Tensor  # int64 [1], number of the chunk's first frame
     spikes_tail: Tensor  # [1, spike_right], last spikes of the chunk before
-    waiting_rows: Tensor  # [F, lower width], hand-over of kept frames that wait for a block
+    waiting_rows: Tensor  # [F, lower width], what `LowerBlock` gave for kept frames that wait for a block
     waiting_index: Tensor  # int64 [F], their frame numbers
     waiting_count: Tensor  # int64 [1], how many there are
     upper_valid: Tensor  # [1, left, 1], which rows of the upper caches are real

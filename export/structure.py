@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from edge_asr.contract import STEP
@@ -18,7 +19,9 @@ HEAVY = re.compile(
 )
 
 
-def check_structure(report: dict[str, Any], precision: str) -> None:
+def check_structure(
+    report: dict[str, Any], precision: str, lower_layers: Counter[tuple[int, int]] | None = None
+) -> None:
     """Raises EdgeAsrError naming the first thing that is wrong in a report of `inspect_pte`.
 
     - `step` has one branch on a run-time value, and no loop;
@@ -26,7 +29,10 @@ def check_structure(report: dict[str, Any], precision: str) -> None:
     - the other side calls no delegate, and multiplies no matrices;
     - no kernel outside delegates, in any method, multiplies matrices or convolves;
     - the weights of every learnt linear have the datatype of the precision, in any delegate of any method. What sums
-      squares with constant weights (RMS norms, mel filters; see `export.xnnpack_graph`) is not learnt and is float32.
+      squares with constant weights (RMS norms, mel filters; see `export.xnnpack_graph`) is not learnt and is float32;
+    - the labels of a factorized model are nowhere but in the branch: there is no linear outside with an output for each
+      piece, or for each but blank. `lower_layers`, which only a factorized model has, are linears of other layers that
+      always run, some of which may have as many outputs: inputs and outputs, and how often.
     """
     step = report["methods"].get(STEP)
     if step is None:
@@ -40,6 +46,8 @@ def check_structure(report: dict[str, Any], precision: str) -> None:
     if step["branches"][0]["not_taken"]["delegates"]:
         raise wrong("the branch that skips the upper stack calls a delegate")
     check_linears(report, precision)
+    if lower_layers is not None:
+        check_labels(step, len(report["metadata"]["pieces"]), lower_layers)
 
 
 def check_taken(step: dict[str, Any], upper_layers: int) -> None:
@@ -53,6 +61,17 @@ def check_taken(step: dict[str, Any], upper_layers: int) -> None:
     linears = sum(linear["count"] for linear in learnt_linears(delegates))
     if linears < upper_layers:
         raise wrong(f"the taken branch has {linears} linears in delegates for {upper_layers} upper layers")
+
+
+def check_labels(step: dict[str, Any], pieces: int, lower_layers: Counter[tuple[int, int]]) -> None:
+    inside = step["branches"][0]["taken"]["delegates"]
+    outside = [delegate for number, delegate in enumerate(step["delegates"]) if number not in inside]
+    found: Counter[tuple[int, int]] = Counter()
+    for linear in learnt_linears(outside):
+        found[linear["inputs"], linear["outputs"]] += linear["count"]
+    for inputs, outputs in found - lower_layers:
+        if outputs in (pieces, pieces - 1):
+            raise wrong(f"a linear of {outputs} x {inputs}, as labels have, is outside the branch")
 
 
 def check_linears(report: dict[str, Any], precision: str) -> None:

@@ -69,6 +69,7 @@ class EncoderConfig:
     lower: StackConfig = field(default_factory=lambda: StackConfig(layers=3, width=144))  # runs on every frame
     upper: StackConfig = field(default_factory=lambda: StackConfig(layers=8, width=192))  # runs on kept frames
     gate: GateConfig = field(default_factory=GateConfig)
+    factorized: bool = False  # blank is its own sigmoid in both heads; labels run on kept frames only (`model.heads`)
     chunk_frames: int = 16  # frames of a chunk, and kept frames of an upper block
     left_context_frames: int = 32  # rows of the past that attention reads, in both stacks; a multiple of the chunk
     rotary_period_frames: int = 2_048  # rotary angles repeat after this many frames, so that they never lose precision

@@ -13,6 +13,7 @@ from torch.nn import functional
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.gate import extend_spikes, find_spikes, plan_blocks
+from edge_asr.model.heads import FactorizedHead, output_head
 from edge_asr.model.layers import MASKED, ChunkNeighbours, EncoderLayer, LeftContext, RMSNorm
 
 SKIPPED_LOG_PROB = -12.0  # log probability of every label on a skipped frame, whose blank has 0
@@ -86,7 +87,8 @@ class LowerStack(nn.Module):
     """Layers that always run, the intermediate head, and the features handed over to the upper stack.
 
     The hand-over adds the intermediate head's posterior, projected, to the features (self-conditioned CTC,
-    Nozaki and Komatsu 2021), so that the upper stack starts from what the lower one believes.
+    Nozaki and Komatsu 2021), so that the upper stack starts from what the lower one believes. The exported program of a
+    factorized model takes it in parts: `hidden` and `blank_probability` on every frame, `hand_over` on kept ones only.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -94,14 +96,28 @@ class LowerStack(nn.Module):
         width = config.lower.width
         self.stack = Stack(config.lower, config.dropout)
         self.norm = RMSNorm(width)
-        self.head = nn.Linear(width, config.vocabulary)
+        self.head = output_head(config, width)
         self.condition = nn.Linear(config.vocabulary, width)
 
     def forward(
         self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
     ) -> tuple[Tensor, Tensor]:
         """[B, F, W] -> intermediate logits [B, F, vocabulary], hand-over [B, F, W]."""
-        hidden = self.norm(self.stack(x, valid, cos, sin, key_bias, lefts))
+        return self.hand_over(self.hidden(x, valid, cos, sin, key_bias, lefts))
+
+    def hidden(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> Tensor:
+        """What the intermediate head reads, [B, F, W]."""
+        return self.norm(self.stack(x, valid, cos, sin, key_bias, lefts))
+
+    def blank_probability(self, hidden: Tensor) -> Tensor:
+        """Of a factorized model: rows of `hidden` -> [B, F, 1]."""
+        assert isinstance(self.head, FactorizedHead)
+        return torch.sigmoid(self.head.blank(hidden))
+
+    def hand_over(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, from the rows of `hidden`, each by itself."""
         logits = self.head(hidden)
         return logits, hidden + self.condition(torch.softmax(logits, dim=-1))
 
@@ -114,7 +130,7 @@ class UpperStack(nn.Module):
         self.enter = nn.Linear(config.lower.width, config.upper.width)
         self.stack = Stack(config.upper, config.dropout)
         self.norm = RMSNorm(config.upper.width)
-        self.head = nn.Linear(config.upper.width, config.vocabulary)
+        self.head = output_head(config, config.upper.width)
 
     def forward(
         self, handed: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]

@@ -26,6 +26,9 @@ Rules that no signature shows:
   take any increasing frame numbers (rotary, or relative by difference of numbers), at any hour of a stream.
 - **The gate** reads the probability of `config.blank_id` in the intermediate logits; the upper stack must accept
   whatever rows are kept, in blocks of `chunk_frames`.
+- **Factorized CTC** (`config.factorized`) is optional. Both heads then give logits in which blank stands against labels
+  whose exponentials sum to 1 (`edge_asr.model.heads`), so that losses need not know; and the lower module is a
+  `FactorizedLowerModule`, which the exported program asks for blank on every frame and for all else on kept ones.
 - **Precision.** Every learnt linear is an `nn.Linear`, which is what `export.quantize` replaces; constants go through
   `functional.linear` or a buffer. Shapes are static under export, and the stacks use only operators that XNNPACK takes
   (`edge_asr.model.layers` lists the traps), or the upper stack falls apart into portable kernels, which
@@ -59,7 +62,7 @@ from edge_asr.model.config import EncoderConfig
 from edge_asr.model.layers import LeftContext
 
 if TYPE_CHECKING:
-    from edge_asr.model.encoder import EncoderOutput, GatedEncoder
+    from edge_asr.model.encoder import EncoderOutput, GatedEncoder, LowerStack
 
 
 class FrontEndModule(Protocol):
@@ -100,6 +103,22 @@ class LowerModule(Protocol):
     ) -> tuple[Tensor, Tensor]:
         """x [N, F, lower width], valid [N, F, 1], key_bias [N, 1, 1, left + F], one left context a layer
         -> intermediate logits [N, F, vocabulary] and the rows handed to the upper stack [N, F, lower width]."""
+
+
+class FactorizedLowerModule(LowerModule, Protocol):
+    """A lower module whose blank can be told without its labels. `forward` is `hand_over` of `hidden`."""
+
+    def hidden(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> Tensor:
+        """As `forward` -> rows [N, F, lower width], which wait for the upper stack."""
+
+    def blank_probability(self, hidden: Tensor) -> Tensor:
+        """Rows of `hidden` -> [N, F, 1]."""
+
+    def hand_over(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of `hidden`, kept ones with gaps between -> as `forward`, each row by itself. It is exported with the
+        upper stack."""
 
 
 class UpperModule(Protocol):
@@ -154,3 +173,6 @@ if TYPE_CHECKING:
 
     def gated_encoder_satisfies_it(encoder: GatedEncoder) -> TrainableEncoder:
         return encoder
+
+    def lower_stack_satisfies_it(lower: LowerStack) -> FactorizedLowerModule:
+        return lower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,35 @@ def small_encoder(small_pcm: np.ndarray) -> GatedEncoder:
     blank = encoder(mel, torch.tensor([104]), torch.ones(1), 8).intermediate[0, :, CONFIG.blank_id].exp()
     encoder.lower.head.bias[CONFIG.blank_id] -= blank.logit().median()
     return encoder
+
+
+@pytest.fixture(scope="session")
+def factorized_encoder(small_pcm: np.ndarray) -> GatedEncoder:
+    """As `small_encoder`, factorized."""
+    torch.manual_seed(0)
+    encoder = GatedEncoder(dataclasses.replace(CONFIG, factorized=True)).eval().requires_grad_(False)
+    encoder.lower.head.blank.weight *= 16
+    encoder.lower.head.labels.weight *= 16
+    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None])
+    blank = encoder(mel, torch.tensor([104]), torch.ones(1), 8).intermediate[0, :, CONFIG.blank_id].exp()
+    encoder.lower.head.blank.bias -= blank.logit().median()
+    return encoder
+
+
+@pytest.fixture(scope="session")
+def factorized_fp32_pte(factorized_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("factorized-fp32") / "small.pte"
+    path.write_bytes(build_program(factorized_encoder, describe(CONFIG, "fp32"), lambda _: None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def factorized_int8_pte(factorized_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("factorized-int8") / "small.pte"
+    encoder = copy.deepcopy(factorized_encoder)
+    quantize(encoder, "int8")
+    path.write_bytes(build_program(encoder, describe(CONFIG, "int8"), lambda _: None))
+    return path
 
 
 @pytest.fixture(scope="session")

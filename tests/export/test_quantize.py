@@ -41,6 +41,16 @@ def test_int8_takes_every_linear(small_encoder: GatedEncoder) -> None:
     assert set(types.values()) == {torch.int8}
 
 
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_the_parts_of_a_factorized_head_are_linears_as_others(factorized_encoder: GatedEncoder, precision: str) -> None:
+    encoder = copy.deepcopy(factorized_encoder)
+    quantize(encoder, precision)
+    types = weight_types(encoder)
+    narrow, wide = getattr(torch, precision), torch.int8  # 48 is no whole number of groups
+    assert [types[f"lower.head.{part}"] for part in ("blank", "labels")] == [narrow] * 2
+    assert [types[f"upper.head.{part}"] for part in ("blank", "labels")] == [wide] * 2
+
+
 def test_int4_falls_back_to_int8_where_a_group_does_not_fit(small_encoder: GatedEncoder) -> None:
     encoder = copy.deepcopy(small_encoder)
     quantize(encoder, "int4")

@@ -50,9 +50,9 @@ def final_frames(steps: list[tuple[int, StepResult]]) -> list[int]:
     return [int(frame) for _, result in steps for frame in result.index]
 
 
-def test_fp32_equals_eager_over_streams(fp32: Backend, eager: EagerBackend, small_pcm: np.ndarray) -> None:
+def assert_equal_over_streams(tested: Backend, reference: EagerBackend, pcm: np.ndarray) -> None:
     for threshold in THRESHOLDS:
-        found, expected = run(fp32, small_pcm, threshold), run(eager, small_pcm, threshold)
+        found, expected = run(tested, pcm, threshold), run(reference, pcm, threshold)
         assert len(found) == len(expected) >= 14
         for (frames, ours), (_, theirs) in zip(found, expected, strict=True):
             assert ours.keep[:frames].tolist() == theirs.keep[:frames].tolist()
@@ -60,6 +60,19 @@ def test_fp32_equals_eager_over_streams(fp32: Backend, eager: EagerBackend, smal
             assert ours.waiting == theirs.waiting
             np.testing.assert_allclose(ours.partial[:frames], theirs.partial[:frames], atol=TOLERANCE)
             np.testing.assert_allclose(ours.final, theirs.final, atol=TOLERANCE)
+
+
+def test_fp32_equals_eager_over_streams(fp32: Backend, eager: EagerBackend, small_pcm: np.ndarray) -> None:
+    assert_equal_over_streams(fp32, eager, small_pcm)
+
+
+def test_a_factorized_file_equals_eager_over_streams(
+    factorized_fp32_pte: Path, factorized_encoder: GatedEncoder, small_pcm: np.ndarray
+) -> None:
+    tested, reference = open_backend(factorized_fp32_pte), EagerBackend(factorized_encoder, describe(CONFIG, "fp32"))
+    assert_equal_over_streams(tested, reference, small_pcm)
+    frames = -(-len(small_pcm) // CONFIG.frame_samples)
+    assert 0.2 * frames < kept_frames(run(tested, small_pcm, MIDDLE)) < 0.9 * frames
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -98,7 +111,10 @@ def test_after_a_reset_nothing_is_left_of_the_stream_before(fp32: Backend, small
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 
 
-def test_int8_stays_near_eager(int8: Backend, eager: EagerBackend, small_pcm: np.ndarray) -> None:
+@pytest.mark.parametrize("kind", ["", "factorized_"])
+def test_int8_stays_near_eager(kind: str, small_pcm: np.ndarray, request: pytest.FixtureRequest) -> None:
+    int8 = open_backend(request.getfixturevalue(f"{kind}int8_pte"))
+    eager = EagerBackend(request.getfixturevalue(f"{kind or 'small_'}encoder"), describe(CONFIG, "fp32"))
     found, expected = run(int8, small_pcm, NEVER_SKIP), run(eager, small_pcm, NEVER_SKIP)
     ours, theirs = (np.concatenate([result.final for _, result in steps]) for steps in (found, expected))
     assert np.abs(ours - theirs).max() < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from executorch.exir import to_edge
 from torch import Tensor, nn
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.model.encoder import GatedEncoder
+from export.build import linears_of_lower_layers
 from export.inspect import inspect_pte
 from export.structure import check_structure, is_heavy
 
@@ -137,6 +140,61 @@ def test_the_precision_must_be_the_stated_one(int8_report: Report) -> None:
         check_structure(unstated, "fp32")
     with pytest.raises(EdgeAsrError, match="no linear has int4 weights"):
         check_structure(unstated, "int4")
+
+
+@pytest.fixture(scope="module")
+def factorized_report(factorized_int8_pte: Path) -> Report:
+    return inspect_pte(factorized_int8_pte)
+
+
+@pytest.mark.slow
+def test_labels_of_a_factorized_file_are_in_the_branch_only(
+    factorized_report: Report, factorized_encoder: GatedEncoder, factorized_fp32_pte: Path
+) -> None:
+    layers = linears_of_lower_layers(factorized_encoder)
+    assert layers == {(160, 32): 1, (32, 96): 1, (32, 32): 2, (32, 64): 1, (32, 128): 1, (128, 32): 1}
+    check_structure(factorized_report, "int8", layers)
+    check_structure(inspect_pte(factorized_fp32_pte), "fp32", layers)
+    step = factorized_report["methods"]["step"]
+    (upper,) = step["branches"][0]["taken"]["delegates"]
+    shapes = [
+        {(linear["inputs"], linear["outputs"]) for linear in delegate["linears"] if not linear["sums_squares"]}
+        for delegate in step["delegates"]
+    ]
+    assert {(32, 11), (32, 1), (12, 32), (48, 11), (48, 1)} <= shapes[upper]
+    (lower,) = [shape for number, shape in enumerate(shapes) if number != upper and shape]
+    assert lower == {*layers, (32, 1)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outputs", [11, 12])
+def test_labels_outside_the_branch_are_refused(
+    factorized_report: Report, int8_report: Report, factorized_encoder: GatedEncoder, outputs: int
+) -> None:
+    layers = linears_of_lower_layers(factorized_encoder)
+    report = copy.deepcopy(factorized_report)
+    step = report["methods"]["step"]
+    inside = step["branches"][0]["taken"]["delegates"]
+    lower = next(d for number, d in enumerate(step["delegates"]) if d["linears"] and number not in inside)
+    lower["linears"].append({"inputs": 32, "outputs": outputs, "datatype": "qcint8", "sums_squares": False, "count": 1})
+    with pytest.raises(EdgeAsrError, match=f"a linear of {outputs} x 32, as labels have, is outside the branch"):
+        check_structure(report, "int8", layers)
+    with pytest.raises(EdgeAsrError, match="a linear of 12 x 32, as labels have"):
+        check_structure(int8_report, "int8", layers)  # a file whose heads are not factorized
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pieces", [32, 33, 96, 97])
+def test_layers_with_as_many_outputs_as_labels_are_not_taken_for_them(
+    factorized_report: Report, factorized_encoder: GatedEncoder, pieces: int
+) -> None:
+    layers = linears_of_lower_layers(factorized_encoder)
+    report = copy.deepcopy(factorized_report)
+    report["metadata"]["pieces"] = ["A"] * pieces
+    check_structure(report, "int8", layers)
+    fewer = layers - Counter({(32, 32): 1, (32, 96): 1})
+    with pytest.raises(EdgeAsrError, match="as labels have"):
+        check_structure(report, "int8", fewer)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -26,6 +28,20 @@ def noisy_tones() -> Tensor:
     time_s = torch.arange(96_000) / 16_000
     tones = [torch.sin(6.2832 * hz * time_s) * (torch.sin(rate * time_s) > 0.3) for hz, rate in ((300, 5), (1_900, 8))]
     return 0.1 * (tones[0] + tones[1]) + 0.01 * torch.randn(len(time_s))
+
+
+@pytest.fixture(scope="session")
+def factorized_encoder(noisy_tones: Tensor) -> GatedEncoder:
+    """As `small_encoder`, factorized, and blank is neither the first nor the last output."""
+    torch.manual_seed(0)
+    config = replace(SMALL, factorized=True, blank_id=5)
+    encoder = GatedEncoder(config).eval().requires_grad_(False)
+    encoder.lower.head.blank.weight *= 16
+    encoder.lower.head.labels.weight *= 16
+    samples = noisy_tones[: 144 * SMALL.frame_samples]
+    out = encoder(encoder.features(samples[None]), torch.tensor([144]), torch.ones(1), SMALL.chunk_frames)
+    encoder.lower.head.blank.bias -= out.intermediate[0, :, config.blank_id].exp().logit().median()
+    return encoder
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,22 @@ def test_round_trip(saved: Path, small_encoder: GatedEncoder) -> None:
         assert torch.equal(value, expected[name].half().float())
 
 
+def test_a_factorized_model_makes_the_round_trip(factorized_encoder: GatedEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    tokens = Tokens((*TOKENS.pieces[1:6], BLANK, *TOKENS.pieces[6:]), blank_id=5)
+    save_checkpoint(path, Checkpoint(factorized_encoder, tokens, default_threshold=0.9))
+    loaded = load_checkpoint(path)
+    assert loaded.model.config == factorized_encoder.config
+    assert loaded.model.state_dict().keys() == factorized_encoder.state_dict().keys()
+
+
+def test_a_checkpoint_from_before_a_field_was_there_has_its_default(saved: Path, small_encoder: GatedEncoder) -> None:
+    header = header_of(saved)
+    config = {key: value for key, value in json.loads(header["config"]).items() if key != "factorized"}
+    save_file(load_file(saved), saved, metadata=header | {"config": json.dumps(config)})
+    assert load_checkpoint(saved).model.config == small_encoder.config
+
+
 def test_saving_what_was_loaded_changes_no_byte(saved: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
     save_checkpoint(again, load_checkpoint(saved))
@@ -95,6 +111,7 @@ def changed_config(header: dict[str, str], **values: object) -> dict[str, str]:
         pytest.param(lambda header: changed_config(header, vocabulary=13), id="vocabulary"),
         pytest.param(lambda header: changed_config(header, chunk_frames=7), id="chunk"),
         pytest.param(lambda header: changed_config(header, colour="red"), id="unknown field"),
+        pytest.param(lambda header: changed_config(header, factorized=True), id="other heads"),
         pytest.param(lambda header: header | {"config": "{"}, id="broken config"),
         pytest.param(lambda header: {key: value for key, value in header.items() if key != "config"}, id="no config"),
         pytest.param(

@@ -37,6 +37,7 @@ def test_json_round_trip() -> None:
         front_end=FrontEndConfig(mels=64),
         lower=StackConfig(layers=2, width=64, kernel=7),
         gate=GateConfig(spike_left=0),
+        factorized=True,
         dropout=0.25,
     )
     assert EncoderConfig.from_json(config.to_json()) == config

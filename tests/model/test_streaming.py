@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
 from edge_asr.model.gate import plan_blocks
+from edge_asr.model.losses import without_blank
 from export.program import Reset, StreamingProgram
 from tests.model.conftest import SMALL
 
@@ -77,7 +80,7 @@ def with_chunk(encoder: GatedEncoder, chunk_frames: int) -> GatedEncoder:
 
 def threshold_that_spikes(encoder: GatedEncoder, samples: Tensor, ratio: float) -> float:
     """Between two neighbours in the sorted blank probabilities, so that rounding cannot change a decision."""
-    blank = run_parallel(encoder, samples, 1.0).intermediate[0, :, SMALL.blank_id].exp()
+    blank = run_parallel(encoder, samples, 1.0).intermediate[0, :, encoder.config.blank_id].exp()
     blank = blank[: -(-len(samples) // FRAME)].sort().values
     near = range(max(1, int(len(blank) * (ratio - 0.1))), int(len(blank) * (ratio + 0.1)))
     best = max(near, key=lambda i: float(blank[i] - blank[i - 1]))
@@ -121,6 +124,61 @@ def test_a_stack_without_attention_streams_as_well(noisy_tones: Tensor, stack: s
     assert torch.equal(stream.keep, whole.keep[0, :frames])
     assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
     assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("samples", [96_000, 3 * FRAME - 5], ids=["6 s", "less than a chunk"])
+def test_a_factorized_stream_equals_the_whole_utterance(
+    factorized_encoder: GatedEncoder, noisy_tones: Tensor, samples: int
+) -> None:
+    """But for the labels of the intermediate head, of which the program knows nothing when it tells `partial`."""
+    audio, blank_id = noisy_tones[:samples], factorized_encoder.config.blank_id
+    thresholds = [1.0, 0.0]
+    if samples > 10 * FRAME:
+        thresholds += [threshold_that_spikes(factorized_encoder, audio, ratio) for ratio in (0.2, 0.35)]
+    for threshold in thresholds:
+        whole = run_parallel(factorized_encoder, audio, threshold)
+        stream = run_stream(StreamingProgram(factorized_encoder), audio, threshold)
+        frames = len(stream.keep)
+        assert torch.equal(stream.keep, whole.keep[0, :frames])
+        assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+        least = 2 / (SMALL.vocabulary + 1)
+        blank = whole.intermediate[0, :frames, blank_id].exp().clamp(min=least)
+        assert torch.allclose(stream.partial[:, blank_id].exp(), blank, atol=TOLERANCE)
+        label = ((1 - blank) / (SMALL.vocabulary - 1))[:, None].expand(-1, SMALL.vocabulary - 1)
+        assert torch.allclose(without_blank(stream.partial, blank_id).exp(), label, atol=TOLERANCE)
+
+
+def test_a_factorized_program_never_guesses_a_label(factorized_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    """Even where blank is surely not what was said, no label is the best of a row, until the upper stack has run."""
+    encoder = copy.deepcopy(factorized_encoder)
+    for stack in (encoder.lower, encoder.upper):
+        stack.head.blank.bias -= 20.0
+    stream = run_stream(StreamingProgram(encoder), noisy_tones, 0.5)
+    assert stream.keep.all()
+    assert (stream.partial.argmax(dim=1) == encoder.config.blank_id).all()
+    assert stream.partial.exp().sum(dim=1).allclose(torch.ones(len(stream.keep)))
+    assert (stream.final.argmax(dim=1) != encoder.config.blank_id).all()
+
+
+def test_the_labels_of_a_factorized_program_run_on_kept_frames_only(
+    factorized_encoder: GatedEncoder, noisy_tones: Tensor
+) -> None:
+    encoder = copy.deepcopy(factorized_encoder)
+    rows = {"labels": 0, "condition": 0}
+
+    def count(name: str) -> Callable[..., None]:
+        def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            rows[name] += output.shape[1]
+
+        return add
+
+    encoder.lower.head.labels.register_forward_hook(count("labels"))
+    encoder.lower.condition.register_forward_hook(count("condition"))
+    threshold = threshold_that_spikes(encoder, noisy_tones, 0.2)
+    rows = dict.fromkeys(rows, 0)
+    stream = run_stream(StreamingProgram(encoder), noisy_tones, threshold)
+    assert rows["labels"] == rows["condition"] == SMALL.chunk_frames * len(stream.blocks)
+    assert rows["labels"] < len(stream.keep)
 
 
 def test_the_gate_of_these_tests_decides(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:

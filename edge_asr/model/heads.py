@@ -1,0 +1,49 @@
+"""Output heads of both stacks: a softmax over all outputs, or blank as a decision of its own (factorized CTC)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edge_asr.model.config import EncoderConfig
+
+SMALLEST_PROBABILITY = 1e-30  # keeps log probabilities finite where a softmax underflows
+
+
+def log_of(probabilities: Tensor) -> Tensor:
+    return torch.log(probabilities.clamp(min=SMALLEST_PROBABILITY))
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """log softmax, written so that a delegate takes it: the runtime's own log_softmax is 20 times slower."""
+    return log_of(torch.softmax(logits, dim=-1))
+
+
+class FactorizedHead(nn.Module):
+    """p(blank) = sigmoid(z), p(label) = (1 - p(blank)) softmax(labels), as Hou et al. factorize CTC, and HAT before.
+
+    The gate asks for blank alone, which one output tells; the labels can wait until a frame is kept.
+    """
+
+    def __init__(self, width: int, vocabulary: int, blank_id: int) -> None:
+        super().__init__()
+        self.blank_id = blank_id
+        self.blank = nn.Linear(width, 1)
+        self.labels = nn.Linear(width, vocabulary - 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[..., width] -> logits [..., vocabulary], whose softmax is that distribution: the labels' sum to 1."""
+        labels = self.labels(hidden)
+        if torch.compiler.is_exporting():
+            labels = log_probabilities(labels)
+        else:  # exact in its gradient too, however unlikely a label
+            labels = torch.log_softmax(labels.float(), dim=-1)
+        parts = [labels[..., : self.blank_id], self.blank(hidden), labels[..., self.blank_id :]]
+        return torch.cat([part for part in parts if part.shape[-1]], dim=-1)
+
+
+def output_head(config: EncoderConfig, width: int) -> nn.Module:
+    """A module from rows [..., width] to logits [..., vocabulary]."""
+    if config.factorized:
+        return FactorizedHead(width, config.vocabulary, config.blank_id)
+    return nn.Linear(width, config.vocabulary)
