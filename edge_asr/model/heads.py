@@ -38,8 +38,15 @@ class FactorizedHead(nn.Module):
             labels = log_probabilities(labels)
         else:  # exact in its gradient too, however unlikely a label
             labels = torch.log_softmax(labels.float(), dim=-1)
-        parts = [labels[..., : self.blank_id], self.blank(hidden), labels[..., self.blank_id :]]
-        return torch.cat([part for part in parts if part.shape[-1]], dim=-1)
+        return torch.cat(self.in_order(self.blank(hidden), labels), dim=-1)
+
+    def in_order(self, blank: Tensor, labels: Tensor) -> list[Tensor]:
+        """Blank at its place between labels. A slice that cuts nothing off is no operator of a delegate."""
+        if self.blank_id == 0:
+            return [blank, labels]
+        if self.blank_id == labels.shape[-1]:
+            return [labels, blank]
+        return [labels[..., : self.blank_id], blank, labels[..., self.blank_id :]]
 
 
 def output_head(config: EncoderConfig, width: int) -> nn.Module:

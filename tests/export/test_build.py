@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.model.encoder import GatedEncoder
 from export import build as building
+from export.eager import EagerBackend
+from tests.export.conftest import CONFIG, describe
 
 
 @pytest.fixture
@@ -43,6 +47,21 @@ def test_a_failed_check_leaves_the_file_that_was_there(tiny_checkpoint: Path, tm
         building.build(tiny_checkpoint, output)
     assert output.read_bytes() == b"an earlier model"
     assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("factorized", [False, True])
+def test_labels_are_sought_outside_the_branch_of_factorized_models_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factorized: bool
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(building, "inspect_pte", lambda path: {})
+    monkeypatch.setattr(building, "check_structure", lambda report, precision, layers: seen.append(layers))
+    monkeypatch.setattr(building, "verify_fp32", lambda path, reference: {"difference": 0.0})
+    encoder = GatedEncoder(dataclasses.replace(CONFIG, factorized=factorized))
+    checks = building.verify(tmp_path, EagerBackend(encoder, describe(CONFIG, "fp32")), "fp32")
+    assert seen == [building.linears_of_lower_layers(encoder) if factorized else None]
+    assert ("labels" in checks) == factorized
+    assert "difference" in checks
 
 
 @pytest.mark.parametrize("chunk_ms", [320, 1_280])

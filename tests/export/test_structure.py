@@ -152,7 +152,7 @@ def test_labels_of_a_factorized_file_are_in_the_branch_only(
     factorized_report: Report, factorized_encoder: GatedEncoder, factorized_fp32_pte: Path
 ) -> None:
     layers = linears_of_lower_layers(factorized_encoder)
-    assert layers == {(160, 32): 1, (32, 96): 1, (32, 32): 2, (32, 64): 1, (32, 128): 1, (128, 32): 1}
+    assert layers == {(80, 32): 1, (32, 96): 1, (32, 32): 2, (32, 64): 1, (32, 128): 1, (128, 32): 1}
     check_structure(factorized_report, "int8", layers)
     check_structure(inspect_pte(factorized_fp32_pte), "fp32", layers)
     step = factorized_report["methods"]["step"]
