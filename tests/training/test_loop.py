@@ -240,6 +240,18 @@ def test_switches_reach_the_objective(tones: Path, tmp_path: Path, changes: dict
     )
 
 
+def test_a_factorized_model_trains_by_the_same_objective(tones: Path, tmp_path: Path) -> None:
+    usual = run_config(steps=3, flat_start_steps=1, gate_from_step=1, gate_probability=1.0, distillation="blank")
+    trainer = Trainer(dataclasses.replace(usual, model={**usual.model, "factorized": True}), tones, tmp_path)
+    batch = next(trainer.batches())
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items() if "head" in name}
+    for _ in range(3):
+        loss = trainer.step(batch)
+        assert all(np.isfinite(value) for value in loss.values())
+    assert len(before) == 8
+    assert not any(torch.equal(trainer.model.state_dict()[name], value) for name, value in before.items())
+
+
 def test_phones_train_the_lower_stack_and_resume(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phones, "pronounce", one_phone_a_letter)
     config = run_config(steps=4, evaluate_every=4, flat_start_steps=1, phone_weight=0.5)
@@ -282,6 +294,7 @@ def test_a_start_that_is_not_there_or_does_not_fit_is_told(tones: Path, tmp_path
     with pytest.raises(EdgeAsrError, match=r"nowhere/tokens.model: cannot start from that run"):
         Trainer(run_config(start_from="nowhere"), tones, tmp_path / "second")
     shutil.copytree(straight_run, tmp_path / "first")
-    other = dataclasses.replace(run_config(start_from="first"), model={**run_config().model, "subsampling_channels": 8})
-    with pytest.raises(EdgeAsrError, match=r"do not fit this run's \[model\]"):
-        Trainer(other, tones, tmp_path / "second")
+    for number, change in enumerate(({"subsampling_channels": 8}, {"factorized": True})):
+        other = dataclasses.replace(run_config(start_from="first"), model={**run_config().model, **change})
+        with pytest.raises(EdgeAsrError, match=r"do not fit this run's \[model\]"):
+            Trainer(other, tones, tmp_path / f"other {number}")
