@@ -83,9 +83,8 @@ class TrainingConfig:
         0.6,
         0.5,
     )  # 1.0 skips nothing and must be there
-    threshold_cost: float = (
-        0.2  # points of development WER that the default threshold may cost against skipping nothing
-    )
+    dev_speeds: tuple[float, ...] = (0.9, 0.95, 1.0, 1.05, 1.1)  # at which it is heard to choose the default threshold
+    threshold_cost: float = 0.2  # points of development WER that the default threshold may cost against the best one
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,8 @@ def read_config(path: Path) -> RunConfig:
     training = parse_section(TrainingConfig, values.get("training", {}), path)
     if NEVER_SKIP not in training.dev_thresholds or min(training.dev_thresholds) >= NEVER_SKIP:
         raise EdgeAsrError(f"{path}: dev_thresholds must hold {NEVER_SKIP} and a lower one: the gate off and on")
+    if 1.0 not in training.dev_speeds:
+        raise EdgeAsrError(f"{path}: dev_speeds must hold 1.0: evaluations during the run hear no other")
     for name, choices in CHOICES.items():
         if getattr(training, name) not in choices:
             *others, last = map(repr, choices)

@@ -44,6 +44,7 @@ def test_what_is_stated_is_taken(tmp_path: Path) -> None:
             "[training]\ndistillation = 'none'",
             "distillation must be 'kept', 'all', 'blank' or 'labels', not 'none'",
         ),
+        ("[training]\ndev_speeds = [0.9, 1.1]", "dev_speeds must hold 1.0"),
         ("[training]\ndistillation = 3", "distillation must be 'kept', 'all', 'blank' or 'labels', not 3"),
         ("[training]\nskipped = 'passed'", "skipped must be 'blank' or 'intermediate', not 'passed'"),
     ],

@@ -141,6 +141,36 @@ def test_the_loss_falls(tones: Path, tmp_path: Path) -> None:
     assert trainer.progress.step == 30
 
 
+@pytest.mark.parametrize(
+    ("wers", "chosen"),
+    [
+        ({1.0: 8.0, 0.9: 8.1, 0.8: 8.3}, 0.9),  # it may cost a little
+        ({1.0: 8.0, 0.9: 7.5, 0.8: 7.8}, 0.9),  # against the best one, not against skipping nothing
+        ({1.0: 8.0, 0.9: 8.5, 0.8: 8.9}, 1.0),
+        ({1.0: 8.0, 0.9: 8.9, 0.8: 7.9}, 0.8),
+    ],
+)
+def test_the_default_threshold_skips_most_among_the_best(
+    tones: Path, tmp_path: Path, wers: dict[float, float], chosen: float
+) -> None:
+    trainer = Trainer(run_config(dev_thresholds=tuple(wers)), tones, tmp_path)
+    results = {f"{threshold:g}": {"wer": wer} for threshold, wer in wers.items()}
+    assert trainer.choose_threshold(results | {"intermediate": {"wer": 0.0}}) == chosen
+
+
+def test_the_development_set_is_heard_at_each_speed(
+    tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(run_config(dev_speeds=(0.9, 1.0, 1.1)), tones, tmp_path)
+    lengths = [len(wave) for wave in trainer.dev[0].waves]
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(set(lengths)) == 3
+    heard: list[int] = []
+    monkeypatch.setattr(trainer, "texts", lambda scores, frames: heard.extend(frames.tolist()) or [""] * len(frames))
+    trainer.evaluate((0.9, 1.0, 1.1))
+    assert sorted(heard)[:: len(heard) // len(set(heard))] == sorted(-(-length // 640) for length in lengths)
+
+
 def test_no_development_speaker_is_trained_on(tones: Path, tmp_path: Path) -> None:
     trainer = Trainer(run_config(steps=1), tones, tmp_path)
     assert len(trainer.dev) == 6  # whole speakers have six utterances
