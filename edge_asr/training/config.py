@@ -33,6 +33,10 @@ class AugmentationConfig:
     frequency_width: int = 20  # widest mask in mel bands
     time_masks: int = 2
     time_width: int = 24  # widest mask in mel frames of 10 ms
+    join_probability: float = (
+        0.0  # of an utterance following another in the same stream, as speech does outside corpora
+    )
+    longest_join_s: float = 12.0  # seconds of a stream that is joined
     nonspeech_ratio: float = 0.03  # of utterances replaced by noise or silence with empty text
 
 

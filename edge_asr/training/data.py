@@ -130,6 +130,24 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
     return (samples.clip(-1, 1) * 32_767).round().astype(np.int16)
 
 
+def join_utterances(
+    lengths_s: Sequence[float], probability: float, longest_s: float, rng: np.random.Generator
+) -> list[list[int]]:
+    """Indices of utterances that follow one another in a stream, each index in one stream: in random order, with
+    `probability` an utterance goes on where the one before it ended, unless that makes more than `longest_s` seconds."""
+    if not probability:
+        return [[index] for index in range(len(lengths_s))]
+    streams: list[list[int]] = []
+    length_s = longest_s
+    for index in rng.permutation(len(lengths_s)).tolist():
+        length_s += lengths_s[index]
+        if length_s > longest_s or rng.random() >= probability:
+            streams.append([])
+            length_s = lengths_s[index]
+        streams[-1].append(index)
+    return streams
+
+
 def make_batches(lengths_s: Sequence[float], batch_s: float, rng: np.random.Generator) -> list[list[int]]:
     """Indices grouped by similar length, each group at most `batch_s` seconds after padding, in random order."""
     jittered = np.asarray(lengths_s) * rng.uniform(0.9, 1.1, len(lengths_s))

@@ -36,7 +36,16 @@ from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
 from edge_asr.training.config import RunConfig
-from edge_asr.training.data import Example, copy_pieces, hold_out, learn_pieces, load_examples, make_batches, tokens_of
+from edge_asr.training.data import (
+    Example,
+    copy_pieces,
+    hold_out,
+    join_utterances,
+    learn_pieces,
+    load_examples,
+    make_batches,
+    tokens_of,
+)
 from edge_asr.training.phones import BLANK_PHONE, Pronunciations
 
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
@@ -214,25 +223,33 @@ class Trainer:
             easy = self.progress.epoch < self.config.training.easy_epochs
             lengths = every_length[: self.easy] if easy else every_length
             order = np.random.default_rng((self.config.training.seed, self.progress.epoch))
-            groups = make_batches(lengths, self.config.training.batch_s, order)
+            augmentation = self.config.augmentation
+            streams = join_utterances(lengths, augmentation.join_probability, augmentation.longest_join_s, order)
+            groups = make_batches(
+                [sum(lengths[i] for i in stream) for stream in streams], self.config.training.batch_s, order
+            )
             groups = groups[: len(groups) // self.world * self.world] or groups * self.world
             while self.progress.batch < len(groups) // self.world:
                 indices = groups[self.progress.batch * self.world + self.rank]
                 self.progress.batch += 1
-                yield self.collate([self.examples[i] for i in indices])
+                yield self.collate([[self.examples[i] for i in streams[stream]] for stream in indices])
             self.progress.epoch += 1
             self.progress.batch = 0
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng((self.config.training.seed, self.progress.step, self.rank))
 
-    def collate(self, examples: Sequence[Example]) -> Batch:
-        """Augment, then pad with silence."""
+    def collate(self, streams: Sequence[Sequence[Example]]) -> Batch:
+        """Augment each utterance, join those of a stream, then pad with silence."""
         rng = self.rng()
-        drawn = [draw_wave(example, self.config.augmentation, rng) for example in examples]
-        ids = [example.ids if spoken else () for example, (_, spoken) in zip(examples, drawn, strict=True)]
-        phones = [example.phones if spoken else () for example, (_, spoken) in zip(examples, drawn, strict=True)]
-        return pad([wave for wave, _ in drawn], ids, self.model.config, phones)
+        waves, ids, phones = [], [], []
+        for examples in streams:
+            drawn = [draw_wave(example, self.config.augmentation, rng) for example in examples]
+            said = [example for example, (_, spoken) in zip(examples, drawn, strict=True) if spoken]
+            waves.append(np.concatenate([wave for wave, _ in drawn]))
+            ids.append([i for example in said for i in example.ids])
+            phones.append([i for example in said for i in example.phones])
+        return pad(waves, ids, self.model.config, phones)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimizer step; returns the losses."""

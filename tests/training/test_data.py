@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from edge_asr.manifest import Utterance
 from edge_asr.tokens import BLANK
-from edge_asr.training.data import change_speed, hold_out, learn_pieces, make_batches, to_int16, tokens_of
+from edge_asr.training.data import (
+    change_speed,
+    hold_out,
+    join_utterances,
+    learn_pieces,
+    make_batches,
+    to_int16,
+    tokens_of,
+)
 
 
 def utterances(per_speaker: dict[str, int]) -> list[Utterance]:
@@ -104,3 +112,23 @@ def test_int16_clips() -> None:
         32_767,
         32_767,
     ]
+
+
+@given(
+    lengths_s=st.lists(st.floats(0.5, 20.0), min_size=1, max_size=60),
+    probability=st.floats(0.0, 1.0),
+    seed=st.integers(0, 9),
+)
+def test_joined_streams_hold_each_utterance_once_and_are_not_too_long(
+    lengths_s: list[float], probability: float, seed: int
+) -> None:
+    streams = join_utterances(lengths_s, probability, 12.0, np.random.default_rng(seed))
+    assert sorted(index for stream in streams for index in stream) == list(range(len(lengths_s)))
+    for stream in streams:
+        assert len(stream) == 1 or sum(lengths_s[index] for index in stream) <= 12.0 + 1e-9
+
+
+def test_as_many_utterances_follow_another_as_asked_for() -> None:
+    streams = join_utterances([1.0] * 4_000, 0.4, 1e9, np.random.default_rng(1))
+    assert 1 - len(streams) / 4_000 == pytest.approx(0.4, abs=0.03)
+    assert join_utterances([1.0] * 3, 0.0, 12.0, np.random.default_rng(1)) == [[0], [1], [2]]

@@ -214,6 +214,21 @@ def test_a_fault_is_fatal_unless_told_otherwise(faulty: Path, tmp_path: Path, ke
         Trainer(run_config(steps=1), faulty, tmp_path / "run")
 
 
+def test_joined_utterances_are_one_stream_of_all_their_words(tones: Path, tmp_path: Path) -> None:
+    alone = run_config(batch_s=4.0)
+    joined = dataclasses.replace(
+        alone, augmentation=dataclasses.replace(alone.augmentation, join_probability=0.9, nonspeech_ratio=0.0)
+    )
+    trainer = Trainer(joined, tones, tmp_path)
+    batch = next(trainer.batches())
+    tokens = zip(batch.targets, batch.lengths, strict=True)
+    words = [len(trainer.tokens.to_text(row[:count].tolist()).split()) for row, count in tokens]
+    assert max(words) >= 4
+    assert all(count % 2 == 0 for count in words)  # two words an utterance
+    longest_alone_s = max(len(wave) for example in trainer.examples for wave in example.waves) / 16_000 + 0.2
+    assert int(batch.frames.max()) * 0.04 > longest_alone_s
+
+
 def test_repeats_weigh_manifests(tones: Path, tmp_path: Path) -> None:
     once, thrice = (Trainer(run_config(steps=1, repeats=r), tones, tmp_path / str(len(r))) for r in ((), (3,)))
     assert len(thrice.examples) == 3 * len(once.examples)
