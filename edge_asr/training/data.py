@@ -133,8 +133,8 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
 def join_utterances(
     lengths_s: Sequence[float], probability: float, longest_s: float, rng: np.random.Generator
 ) -> list[list[int]]:
-    """Indices of utterances that follow one another in a stream, each index in one stream: in random order, with
-    `probability` an utterance goes on where the one before it ended, unless that makes more than `longest_s` seconds."""
+    """Indices of utterances that follow one another, each in one stream: in random order, an utterance goes on
+    with `probability` where the one before it ended, unless that makes more than `longest_s` seconds."""
     if not probability:
         return [[index] for index in range(len(lengths_s))]
     streams: list[list[int]] = []
