@@ -17,10 +17,10 @@ from edge_asr.recognizer import Recognizer, Result
 from edge_asr.shipped import CHECKPOINT
 from tests.outcome import Run
 
-WER_LIMIT = 12.0  # percent, AN4 test, streaming, gate on
+WER_LIMIT = 8.5  # percent, AN4 test, streaming, gate on
 GATE_COST_LIMIT = 0.5  # points of WER that the gate may cost on the same file
-KEPT_LIMIT = 0.5  # share of frames that may go through the upper stack
-PTE_LIMIT_BYTES = 12_000_000
+KEPT_LIMIT = 0.35  # share of frames that may go through the upper stack
+PTE_LIMIT_BYTES = 8_000_000
 CHECKPOINT_LIMIT_BYTES = 16_000_000
 
 pytestmark = pytest.mark.slow
