@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from matplotlib.image import imread
 from tests.android import apk, toolchain
 from tests.android.apk import Linked
 from tests.android.benchmark_pictures import CHARGED, OFF, ON, benchmark_pictures
-from tests.android.pictures import PORTRAIT, pictures
+from tests.android.pictures import PORTRAIT, SAVING_SHARE, pictures
 from tests.android.toolchain import Missing
 
 SOURCES = Path(__file__).parent / "screens"
@@ -178,7 +179,13 @@ def test_what_is_said_when_something_is_wrong(drawn: dict[str, Drawn]) -> None:
     says("model-damaged-light", "damaged (checksum", "edge-asr export", "Cannot start")
     says("refused-light", "not allowed", "Open settings")
     says("left-light", "Stopped because you left the app")
-    says("saving-dark", "Saving energy: the battery is low.", "0.90, now 0.49")
+    says("saving-dark", "Saving energy: the battery is low.")
+
+
+def test_saving_energy_tells_the_threshold_in_force(drawn: dict[str, Drawn]) -> None:
+    told = " ".join(text["text"] for text in drawn["saving-dark"].told["texts"])
+    ((in_force, default),) = re.findall(r"0\.90, now (0\.\d+).*?default (0\.\d+)", told)
+    assert float(in_force) == pytest.approx(SAVING_SHARE * float(default), abs=0.006)
 
 
 def test_a_start_that_cannot_be_is_off(drawn: dict[str, Drawn]) -> None:
