@@ -1,4 +1,8 @@
-"""A training run in one committed TOML file: `[model]`, `[training]`, `[augmentation]`."""
+"""A training run in one committed TOML file: `[model]`, `[training]`, `[augmentation]`.
+
+A file that differs from another in a few values names it, and states these: `like = "other.toml"`, a path from its own
+folder, before the sections.
+"""
 
 from __future__ import annotations
 
@@ -102,12 +106,7 @@ class RunConfig:
 
 def read_config(path: Path) -> RunConfig:
     """Parse a TOML file. Raises EdgeAsrError that names the unknown or mistyped key."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EdgeAsrError(f"{path}: no such configuration") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise EdgeAsrError(f"{path}: not valid TOML ({error})") from None
+    values = read_values(path)
     unknown = set(values) - {"model", "training", "augmentation"}
     if unknown:
         raise EdgeAsrError(f"{path}: unknown section [{sorted(unknown)[0]}]")
@@ -127,6 +126,32 @@ def read_config(path: Path) -> RunConfig:
         training=training,
         augmentation=parse_section(AugmentationConfig, values.get("augmentation", {}), path),
     )
+
+
+def read_values(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's tables over those of the file that it is like; `readers` are the files that led here."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EdgeAsrError(f"{path}: no such configuration") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EdgeAsrError(f"{path}: not valid TOML ({error})") from None
+    like = values.pop("like", None)
+    if like is None:
+        return values
+    other = (path.parent / str(like)).resolve()
+    if other in (path.resolve(), *readers):
+        raise EdgeAsrError(f"{path}: like = '{like}' leads back to itself")
+    return merged(read_values(other, (*readers, path.resolve())), values)
+
+
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Tables within tables are merged; anything else is replaced."""
+    both = {
+        key: merged(values[key], change) if isinstance(values.get(key), dict) and isinstance(change, dict) else change
+        for key, change in changes.items()
+    }
+    return values | both
 
 
 def parse_section(kind: type[T], values: dict[str, Any], path: Path) -> T:

@@ -11,7 +11,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.model.config import EncoderConfig
 from edge_asr.training.config import RunConfig, read_config
 
-CONFIGS = sorted((Path(edge_asr.training.__file__).parent / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(edge_asr.training.__file__).parent / "configs").glob("**/*.toml"))
 
 
 def write(folder: Path, text: str) -> Path:
@@ -52,6 +52,25 @@ def test_what_is_stated_is_taken(tmp_path: Path) -> None:
 def test_mistakes_are_named(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(EdgeAsrError, match=rf"run\.toml: {reason}"):
         read_config(write(tmp_path, text))
+
+
+def test_a_file_states_what_differs_from_another(tmp_path: Path) -> None:
+    write(tmp_path, "[model]\nlower = { layers = 2, width = 32 }\n[training]\nsteps = 7\nseed = 2")
+    (tmp_path / "more").mkdir()
+    text = "like = '../run.toml'\n[model]\nlower = { layers = 4 }\n[training]\nsteps = 9\n[augmentation]\nwarp = 0.1"
+    config = read_config(write(tmp_path / "more", text))
+    assert config.model == {"lower": {"layers": 4, "width": 32}}
+    assert (config.training.steps, config.training.seed, config.augmentation.warp) == (9, 2, 0.1)
+
+
+def test_a_file_that_is_like_itself_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "like = 'other.toml'")
+    (tmp_path / "other.toml").write_text("like = 'run.toml'")
+    with pytest.raises(EdgeAsrError, match="leads back to itself"):
+        read_config(path)
+    (tmp_path / "other.toml").unlink()
+    with pytest.raises(EdgeAsrError, match=r"other\.toml: no such configuration"):
+        read_config(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
