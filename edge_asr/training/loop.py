@@ -138,10 +138,13 @@ class Trainer:
         return self.folder.parent / self.config.training.start_from
 
     def take_over(self, checkpoint: Path) -> None:
-        """Start from another run's weights. The gate may be cut differently, as it has none."""
-        start = load_checkpoint(checkpoint)
+        """Start from another run's weights. The gate may be cut differently, as it has none; there may be fewer upper
+        layers: then the lowest are taken. Raises EdgeAsrError where anything else differs."""
+        weights = load_checkpoint(checkpoint).model.state_dict()
+        own = self.model.state_dict()
+        above = [name for name in weights if name.startswith("upper.stack.layers.") and name not in own]
         try:
-            self.model.load_state_dict(start.model.state_dict())
+            self.model.load_state_dict({name: value for name, value in weights.items() if name not in above})
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise EdgeAsrError(f"{checkpoint}: its weights do not fit this run's [model] ({reason})") from None

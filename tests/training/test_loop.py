@@ -335,6 +335,22 @@ def test_a_run_starts_from_another_ones_weights_and_pieces(tones: Path, tmp_path
         assert all(torch.equal(weights[name], value) for name, value in expected.model.state_dict().items())
 
 
+def test_a_shallower_model_starts_from_the_lowest_layers(tones: Path, tmp_path: Path, straight_run: Path) -> None:
+    shutil.copytree(straight_run, tmp_path / "first")
+    layers = run_config().model["upper"]["layers"]
+    model = {**run_config().model, "upper": {**run_config().model["upper"], "layers": layers - 1}}
+    config = dataclasses.replace(run_config(start_from="first"), model=model)
+    own = Trainer(config, tones, tmp_path / "second").model.state_dict()
+    first = load_checkpoint(tmp_path / "first" / "model.safetensors").model.state_dict()
+    assert {name for name in first if name not in own} == {
+        name for name in first if name.startswith(f"upper.stack.layers.{layers - 1}.")
+    }
+    assert all(torch.equal(value, first[name]) for name, value in own.items())
+    deeper = {**run_config().model, "upper": {**run_config().model["upper"], "layers": layers + 1}}
+    with pytest.raises(EdgeAsrError, match=r"do not fit this run's \[model\]"):
+        Trainer(dataclasses.replace(config, model=deeper), tones, tmp_path / "third")
+
+
 def test_a_start_that_is_not_there_or_does_not_fit_is_told(tones: Path, tmp_path: Path, straight_run: Path) -> None:
     with pytest.raises(EdgeAsrError, match=r"nowhere/tokens.model: cannot start from that run"):
         Trainer(run_config(start_from="nowhere"), tones, tmp_path / "second")
