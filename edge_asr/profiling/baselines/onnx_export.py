@@ -84,7 +84,7 @@ class UngatedStep(nn.Module):
         next_frame: Tensor,
         *caches: Tensor,
     ) -> tuple[Tensor, ...]:
-        """pcm [1, chunk_samples], frames int64 [1], state -> log probabilities [1, F, V], the new state."""
+        """pcm [1, chunk_samples], frames int64 [1], state -> log probabilities [F, V], the new state."""
         chunk = torch.arange(self.config.chunk_frames)
         rows = (chunk < frames).to(torch.float32).reshape(1, -1, 1)
         index = (next_frame + chunk).unsqueeze(0)
@@ -100,7 +100,9 @@ class UngatedStep(nn.Module):
             bias,
             *caches[: self.lower_caches],
         )
-        final, *upper = self.upper(handed, rows, *self.upper_rotary(index), bias, *caches[self.lower_caches :])
+        final, *upper = self.upper(
+            handed.unsqueeze(0), rows, *self.upper_rotary(index), bias, *caches[self.lower_caches :]
+        )
         samples_tail = samples[:, samples.shape[1] - samples_tail.shape[1] :]
         left_valid = valid[:, rows.shape[1] :]
         return (final, samples_tail, mel_tail, first_tail, left_valid, next_frame + frames, *lower, *upper)

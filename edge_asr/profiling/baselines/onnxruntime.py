@@ -55,11 +55,11 @@ class OnnxBackend:
         inputs = {"pcm": pcm.reshape(1, -1), "frames": np.array([frames])} | self.state
         log_probs, *state = self.session.run(self.outputs, inputs)
         self.state = dict(zip(self.state, state, strict=True))
-        rows = np.arange(len(log_probs[0]))
+        rows = np.arange(len(log_probs))
         return StepResult(
-            partial=log_probs[0],
+            partial=log_probs,
             keep=rows < frames,
-            final=log_probs[0][:frames],
+            final=log_probs[:frames],
             index=start + rows[:frames],
             waiting=0,
         )
