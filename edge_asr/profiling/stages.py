@@ -35,8 +35,7 @@ STAGES = (FRONT_END, LOWER, GATE, UPPER, STATE)
 WARM_UP_STEPS = 3
 TRACED_STEPS = 40  # ExecuTorch takes a tenth of a second to read the trace of one
 NS_PER_MS = 1e6
-DELEGATE, OPERATOR = "DELEGATE_CALL", "OPERATOR_CALL"
-INSTRUCTIONS = (DELEGATE, OPERATOR, "JF_CALL", "MOVE_CALL")
+INSTRUCTIONS = ("DELEGATE_CALL", "OPERATOR_CALL", "JF_CALL", "MOVE_CALL")
 KERNEL_PREFIX = "native_call_"
 DELEGATE_PREFIX = "xnnpack: "
 
@@ -95,11 +94,19 @@ def mixed(times: StageTimes, upper_share: float) -> StepTimes | None:
 
 
 @dataclass(frozen=True)
-class Jump:
+class Branch:
     """Where `step` branches, in numbers of its instructions."""
 
     at: int
-    end: int  # one past both branches
+    end: int  # one past both sides
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Where the stacks run."""
+
+    lower: Branch
+    upper: Branch
 
 
 def trace(model: Path, recordings: Sequence[Path], threshold: float, threads: int) -> StageTimes:
@@ -110,14 +117,12 @@ def trace(model: Path, recordings: Sequence[Path], threshold: float, threads: in
     executions = read_executions(program)
     if len(executions) != len(kinds):
         raise EdgeAsrError(f"ExecuTorch traced {len(executions)} calls of {len(kinds)}")
-    jump = find_jump(model)
+    branches = find_branches(model)
     seen: dict[str, list[list[Any]]] = {"ran": [], "skipped": []}
     traced = [(kind, events) for kind, events in zip(kinds, executions, strict=True) if kind != RESET]
     for kind, events in traced[WARM_UP_STEPS:]:
         seen[kind].append(events)
-    every = [events for _, events in traced[WARM_UP_STEPS:]]
-    lower = lower_delegate(every, jump)
-    return StageTimes(**{kind: summarize(events, jump, lower) for kind, events in seen.items()})
+    return StageTimes(**{kind: summarize(events, branches) for kind, events in seen.items()})
 
 
 def load(model: Path, threads: int) -> Any:
@@ -173,39 +178,31 @@ def read_executions(program: Any) -> list[list[Any]]:
     return [[event.profile_event for event in block.events if event.profile_event] for block in blocks]
 
 
-def find_jump(model: Path) -> Jump:
+def find_branches(model: Path) -> Branches:
+    """Those that lie in no other: one for each stack. Raises EdgeAsrError where there are not two."""
     from export.inspect import inspect_pte
 
-    branches = inspect_pte(model)["methods"][STEP]["branches"]
-    if len(branches) != 1:
-        raise EdgeAsrError(f"{model}: its step branches {len(branches)} times, not once")
-    return Jump(branches[0]["instruction"], branches[0]["not_taken"]["instructions"]["end"])
+    outermost: list[Branch] = []
+    for branch in inspect_pte(model)["methods"][STEP]["branches"]:
+        if not outermost or branch["instruction"] >= outermost[-1].end:
+            outermost.append(Branch(branch["instruction"], branch["not_taken"]["instructions"]["end"]))
+    if len(outermost) != 2:
+        raise EdgeAsrError(f"{model}: its step has {len(outermost)} branches, not one for each stack: export it again")
+    return Branches(*outermost)
 
 
-def lower_delegate(executions: Sequence[Sequence[Any]], jump: Jump) -> int:
-    """The instruction that takes longest of the delegate calls before the branch: the lower stack."""
-    times: Counter[int] = Counter()
-    for events in executions:
-        for event in events:
-            if event.name == DELEGATE and event.instruction_id < jump.at:
-                times[event.instruction_id] += event.end_time - event.start_time
-    if not times:
-        raise EdgeAsrError("the program calls no delegate before its branch")
-    return times.most_common(1)[0][0]
-
-
-def stage_of(instruction: int, jump: Jump, lower: int) -> str:
-    """Up to the lower stack's delegate all is its input; after it, the gate decides; at the end, state is put away."""
-    if instruction < lower:
+def stage_of(instruction: int, branches: Branches) -> str:
+    """Up to the lower stack all is its input; after it, the gate decides; at the end, state is put away."""
+    if instruction < branches.lower.at:
         return FRONT_END
-    if instruction == lower:
+    if instruction < branches.lower.end:
         return LOWER
-    if instruction <= jump.at:
+    if instruction < branches.upper.at:
         return GATE
-    return UPPER if instruction < jump.end else STATE
+    return UPPER if instruction < branches.upper.end else STATE
 
 
-def summarize(executions: Sequence[Sequence[Any]], jump: Jump, lower: int) -> StepTimes | None:
+def summarize(executions: Sequence[Sequence[Any]], branches: Branches) -> StepTimes | None:
     if not executions:
         return None
     stages: dict[str, float] = dict.fromkeys(STAGES, 0.0)
@@ -215,7 +212,7 @@ def summarize(executions: Sequence[Sequence[Any]], jump: Jump, lower: int) -> St
         for event in events:
             taken_ms = (event.end_time - event.start_time) * ms
             if event.name in INSTRUCTIONS:
-                stages[stage_of(event.instruction_id, jump, lower)] += taken_ms
+                stages[stage_of(event.instruction_id, branches)] += taken_ms
             elif event.name is None and event.delegate_debug_id_str:
                 operators[DELEGATE_PREFIX + event.delegate_debug_id_str.partition(" #")[0]] += taken_ms
             elif event.name and event.name.startswith(KERNEL_PREFIX):
