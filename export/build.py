@@ -93,7 +93,7 @@ def verify(path: Path, reference: EagerBackend, precision: str) -> dict[str, flo
     """Structure, then behaviour. Raises EdgeAsrError."""
     factorized = reference.encoder.config.factorized
     check_structure(inspect_pte(path), precision, linears_of_lower_layers(reference.encoder) if factorized else None)
-    checks: dict[str, float | str] = {"structure": "a branch with the upper stack delegated; nothing heavy outside"}
+    checks: dict[str, float | str] = {"structure": "a branch for each stack, delegated; nothing heavy outside"}
     if factorized:
         checks["labels"] = "only inside the branch"
     return checks | (verify_fp32 if precision == "fp32" else verify_text)(path, reference)

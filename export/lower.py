@@ -21,17 +21,29 @@ from executorch.exir import (
     ExecutorchBackendConfig,
     to_edge_transform_and_lower,
 )
-from executorch.exir.passes import MemoryPlanningPass
+from executorch.exir.lowered_backend_module import LoweredBackendModule
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
-from export.program import LowerBlock, Reset, StreamingProgram, UpperBlock, initial_caches
+from export.memory import PlanBranchesApart, branches
+from export.program import LowerBlock, LoweredBlocks, Reset, StreamingProgram, UpperBlock, few_rows, initial_caches
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
+
+
+class Shapes(nn.Module):
+    """What a delegate gives, but for its values: zeros."""
+
+    def __init__(self, outputs: list[Tensor]) -> None:
+        super().__init__()
+        self.outputs = [(tuple(output.shape), output.dtype) for output in outputs]
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(inputs[0].new_zeros(shape, dtype=dtype) for shape, dtype in self.outputs)
 
 
 def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
@@ -40,7 +52,33 @@ def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
     edge = to_edge_transform_and_lower(
         {"forward": exported}, partitioner=[XnnpackPartitioner()], compile_config=COMPILE_CONFIG
     )
-    return edge.exported_program().module()
+    module = edge.exported_program().module()
+    for name, child in list(module.named_children()):
+        if isinstance(child, LoweredBackendModule):
+            setattr(module, name, with_shapes_only(child))
+    return module
+
+
+def with_shapes_only(delegate: LoweredBackendModule) -> LoweredBackendModule:
+    """The same delegate, whose original program says no more than the shapes of its outputs.
+
+    Each pass over the program around it runs that original program, operator by operator, once for every branch that
+    it lies in and every branch around that: minutes, for shapes.
+    """
+    original = delegate.original_module
+    values = {node.name: node.meta.get("val") for node in original.graph.nodes}
+    inputs, outputs = (
+        [values[name] for name in names]
+        for names in (original.graph_signature.user_inputs, original.graph_signature.user_outputs)
+    )
+    example = tuple(torch.zeros(value.shape, dtype=value.dtype) for value in inputs)
+    return LoweredBackendModule(
+        torch.export.export(Shapes(outputs), example, strict=True),
+        delegate.backend_id,
+        delegate.processed_bytes,
+        delegate.compile_specs,
+        delegate.named_data_store_output,
+    )
 
 
 def compose(programs: dict[str, ExportedProgram], constants: dict[str, Tensor]) -> EdgeProgramManager:
@@ -94,9 +132,11 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         progress("lowering the lower stack")
         lowered_lower = lower_alone(LowerBlock(encoder), lower_example(encoder))
         progress("lowering the upper stack")
-        lowered_upper = lower_alone(UpperBlock(encoder), upper_example(encoder))
+        example = upper_example(encoder)
+        few = UpperBlock(encoder, few_rows(encoder.config))
+        lowered_upper, lowered_few = (lower_alone(block, example) for block in (UpperBlock(encoder), few))
         progress("exporting the program around them")
-        program = StreamingProgram(encoder, lowered_lower, lowered_upper)
+        program = StreamingProgram(encoder, LoweredBlocks(lowered_lower, lowered_upper, lowered_few))
         step = torch.export.export(program, step_example(encoder), strict=True)
         reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
         progress("lowering the program")
@@ -104,23 +144,22 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         edge = compose({STEP: step, RESET: reset}, constants={METADATA: text})
         pass_state_through(edge.exported_program(STEP))
         progress("planning memory")
-        backend = ExecutorchBackendConfig(memory_planning_pass=MemoryPlanningPass(share_mutable_buffers=True))
+        backend = ExecutorchBackendConfig(memory_planning_pass=PlanBranchesApart())
         return sealed(bytes(edge.to_executorch(backend).buffer))
 
 
 def pass_state_through(program: ExportedProgram) -> None:
-    """Where the branch is not taken, hand the caches out as they came in instead of cloned: 6 % of a skipping step.
+    """Where a branch is not taken, hand the caches out as they came in instead of cloned: 6 % of a skipping step.
 
     `torch.cond` forbids outputs that alias inputs; the runtime, which only moves handles at the end of a branch, does
     not mind.
     """
-    (cond,) = [node for node in program.graph.nodes if node.target is torch.ops.higher_order.cond]
-    skipped = getattr(program.graph_module, cond.args[2].target)
-    for node in list(skipped.graph.nodes):
-        if node.op == "call_function" and "clone" in str(node.target) and node.args[0].op == "placeholder":
-            node.replace_all_uses_with(node.args[0])
-            skipped.graph.erase_node(node)
-    skipped.recompile()
+    for _, skipped in branches(program.graph_module):
+        for node in list(skipped.graph.nodes):
+            if node.op == "call_function" and "clone" in str(node.target) and node.args[0].op == "placeholder":
+                node.replace_all_uses_with(node.args[0])
+                skipped.graph.erase_node(node)
+        skipped.recompile()
 
 
 @contextmanager

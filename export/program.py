@@ -7,8 +7,12 @@ is written once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder, key_bias
@@ -25,9 +29,10 @@ def initial_caches(stack: StackConfig, left_frames: int) -> list[Tensor]:
     return [torch.zeros(shape) for _ in range(stack.layers) for shape in shapes]
 
 
-def caches_of_layers(caches: tuple[Tensor, ...], stack: StackConfig) -> list[LayerCaches]:
+def caches_of_layers(caches: tuple[Tensor, ...], stack: StackConfig, missing: int = 0) -> list[LayerCaches]:
     each = 2 if stack.attention else 1
-    return [LayerCaches(*caches[i : i + each]) for i in range(0, len(caches), each)]
+    layers = [caches[i : i + each] for i in range(0, len(caches), each)]
+    return [LayerCaches(layer[0], layer[1] if stack.attention else None, missing) for layer in layers]
 
 
 def flatten_caches(layers: list[LayerCaches]) -> list[Tensor]:
@@ -52,7 +57,7 @@ class BlankAlone(nn.Module):
     def forward(self, blank: Tensor) -> Tensor:
         """Blank probability [1, F, 1] -> probabilities [1, F, V]."""
         blank = blank.clamp(min=self.least)
-        return blank * self.only_blank + (1 - blank) * self.each_label
+        return blank * self.only_blank + (1.0 - blank) * self.each_label
 
 
 class LowerBlock(nn.Module):
@@ -80,8 +85,8 @@ class LowerBlock(nn.Module):
         bias: Tensor,
         *caches: Tensor,
     ) -> tuple[Tensor, ...]:
-        """spectrum [1, 4 F, fft + 2] -> log probs [1, F, V], what the gate reads as blank probability [1, F, 1], rows
-        for `UpperBlock` [1, F, lower width], the two tails, caches."""
+        """spectrum [1, 4 F, fft + 2] -> log probs [F, V], what the gate reads as blank probability [1, F], rows for
+        `UpperBlock` [F, lower width], the two tails, caches."""
         mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
         layers = caches_of_layers(caches, self.config)
@@ -100,36 +105,65 @@ class LowerBlock(nn.Module):
             blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
         if self.learned_gate:
             blank = torch.sigmoid(self.lower.gate_logits(hidden))
-        return (log_of(probabilities), blank, rows, mel_tail, first_tail, *flatten_caches(layers))
+        frames = rows.shape[1]
+        partial = log_of(probabilities).reshape(frames, probabilities.shape[2])
+        blank, rows = blank.reshape(1, frames), rows.reshape(frames, rows.shape[2])
+        return (partial, blank, rows, mel_tail, first_tail, *flatten_caches(layers))
 
 
 class UpperBlock(nn.Module):
     """What the taken branch runs: the upper stack on one block, state in and out as plain tensors; before it, for a
-    factorized model, what the lower stack left for kept frames."""
+    factorized model, what the lower stack left for kept frames.
 
-    def __init__(self, encoder: GatedEncoder) -> None:
+    A block of which only the first `rows` may be filled gives the same for less: the others are left out.
+    """
+
+    def __init__(self, encoder: GatedEncoder, rows: int | None = None) -> None:
         super().__init__()
         self.config = encoder.config.upper
+        self.frames = encoder.config.chunk_frames
+        self.rows = self.frames if rows is None else rows
         self.lower = encoder.lower if encoder.config.factorized else None
         self.upper = encoder.upper
 
     def forward(
         self, rows: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, *caches: Tensor
     ) -> tuple[Tensor, ...]:
-        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probs [1, F, V], caches."""
-        layers = caches_of_layers(caches, self.config)
+        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probs [F, V], caches."""
+        missing = self.frames - self.rows
+        layers = caches_of_layers(caches, self.config, missing)
         lefts: list[LeftContext] = list(layers)
+        if missing:
+            rows, valid, cos, sin = (part[:, : self.rows] for part in (rows, valid, cos, sin))
+            bias = bias[:, :, :, : bias.shape[3] - missing]
         if self.lower is not None:
             _, rows = self.lower.hand_over(rows)
-        logits = self.upper(rows, valid, cos, sin, bias, lefts)
-        return (log_probabilities(logits), *flatten_caches(layers))
+        final = log_probabilities(self.upper(rows, valid, cos, sin, bias, lefts))
+        if missing:
+            final = functional.pad(final, (0, 0, 0, missing))
+        return (final.reshape(self.frames, final.shape[2]), *flatten_caches(layers))
+
+
+def few_rows(config: EncoderConfig) -> int:
+    """Rows of a block that is run as a small one where no more are filled."""
+    return max(1, config.chunk_frames // 2)
+
+
+@dataclass(frozen=True)
+class LoweredBlocks:
+    """The three modules that do the arithmetic."""
+
+    lower: nn.Module  # `LowerBlock`
+    upper: nn.Module  # `UpperBlock`
+    upper_of_few: nn.Module  # `UpperBlock` of `few_rows`
 
 
 class StreamingProgram(nn.Module):
     """One chunk in, emissions out (`edge_asr.contract`). All shapes are static; the number of kept frames is data.
 
     What runs outside the delegates is written with few kinds of operators: each kind is a kernel whose code takes
-    memory, and a call. Reshapes cost nothing; `unsqueeze` and `x[i]` copy.
+    memory, and a call. Reshapes cost nothing; `unsqueeze` and `x[i]` copy. What a branch gives must not be reshaped: a
+    reshape reads where it would lie, had it not come from a branch.
     """
 
     # Constants.
@@ -138,6 +172,7 @@ class StreamingProgram(nn.Module):
     zero: Tensor  # int64 [1]
     one: Tensor  # int64 [1]
     almost_full: Tensor  # int64 [1], F - 1
+    few: Tensor  # int64 [1], `few_rows`
     patience: Tensor  # int64 [1], frames that the oldest waiting frame may be behind the chunk's first
     # State: the past of the front end, of the lower stack, of the gate and of the upper stack.
     samples_tail: Tensor  # [1, tail_samples]
@@ -151,16 +186,17 @@ class StreamingProgram(nn.Module):
     waiting_count: Tensor  # int64 [1], how many there are
     upper_valid: Tensor  # [1, left, 1], which rows of the upper caches are real
 
-    def __init__(self, encoder: GatedEncoder, lower: nn.Module | None = None, upper: nn.Module | None = None) -> None:
-        """`lower` and `upper` stand in for `LowerBlock` and `UpperBlock`: their lowered forms, when exporting."""
+    def __init__(self, encoder: GatedEncoder, lowered: LoweredBlocks | None = None) -> None:
+        """`lowered` stand in for `LowerBlock` and `UpperBlock`: their lowered forms, when exporting."""
         super().__init__()
         config = encoder.config
         self.config: EncoderConfig = config
         self.front_end = encoder.front_end
         self.lower_rotary = encoder.lower_rotary
         self.upper_rotary = encoder.upper_rotary
-        self.lower = LowerBlock(encoder) if lower is None else lower
-        self.upper = UpperBlock(encoder) if upper is None else upper
+        few = few_rows(config)
+        blocks = lowered or LoweredBlocks(LowerBlock(encoder), UpperBlock(encoder), UpperBlock(encoder, few))
+        self.lower, self.upper, self.upper_of_few = blocks.lower, blocks.upper, blocks.upper_of_few
         left, frames = config.left_context_frames, config.chunk_frames
         state = {
             "samples_tail": torch.zeros(1, config.front_end.tail_samples),
@@ -183,6 +219,7 @@ class StreamingProgram(nn.Module):
             "zero": torch.tensor([0]),
             "one": torch.tensor([1]),
             "almost_full": torch.tensor([frames - 1]),
+            "few": torch.tensor([few_rows(config)]),
             "patience": torch.tensor([(config.gate.max_wait_chunks - 1) * frames]),
         }
         for name, value in (constants | state).items():
@@ -200,25 +237,37 @@ class StreamingProgram(nn.Module):
         self, pcm: Tensor, frames: Tensor, threshold: Tensor, flush: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The contract's `step`."""
-        size, vocabulary = self.config.chunk_frames, self.config.vocabulary
         index = self.next_frame + self.positions
         valid = (self.positions < frames).to(torch.float32)
-        partial, blank, handed = self.run_lower(pcm, index, valid)
-        keep = self.decide(blank.reshape(1, size), valid, threshold)
-        final, block_index, waiting = self.run_upper(handed.reshape(size, -1), keep, index, flush)
+        partial, blank, handed = self.run_lower(pcm, frames, index, valid)
+        keep = self.decide(blank, valid, threshold)
+        final, block_index, waiting = self.run_upper(handed, keep, index, flush)
         self.set_state("next_frame", self.next_frame + frames)
-        return partial.reshape(size, vocabulary), keep, final.reshape(size, vocabulary), block_index, waiting
+        return partial, keep, final, block_index, waiting
 
-    def run_lower(self, pcm: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """-> log probabilities of the intermediate head [1, F, V], of blank [1, F, 1], and hand-over [1, F, width]."""
+    def run_lower(self, pcm: Tensor, frames: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """-> log probabilities of the intermediate head [F, V], blank probability [1, F], and hand-over [F, width].
+
+        A step at the end of the stream, that only empties what waits, takes no frames: then all three are zeros.
+        """
         samples = torch.cat([self.samples_tail, pcm], dim=1)
         spectrum = self.front_end.spectrum(samples)
         rows = valid.reshape(1, -1, 1)
         extended = torch.cat([self.lower_valid, rows], dim=1)
         cos, sin = self.lower_rotary(index.reshape(1, -1))
-        partial, blank, handed, mel_tail, first_tail, *caches = self.lower(
-            spectrum, self.mel_tail, self.first_tail, rows, cos, sin, key_bias(extended), *self.caches("lower")
-        )
+        size, vocabulary, width = self.config.chunk_frames, self.config.vocabulary, self.config.lower.width
+
+        def ran(*operands):  # type: ignore[no-untyped-def]
+            return self.lower(*operands)
+
+        def skipped(spectrum, mel_tail, first_tail, rows, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
+            zeros = [spectrum.new_zeros(shape) for shape in ((size, vocabulary), (1, size), (size, width))]
+            return (*zeros, *(state.clone() for state in (mel_tail, first_tail, *caches)))
+
+        tails = (self.mel_tail, self.first_tail)
+        operands = (spectrum, *tails, rows, cos, sin, key_bias(extended), *self.caches("lower"))
+        some = (self.zero < frames).reshape(())
+        partial, blank, handed, mel_tail, first_tail, *caches = branch(some, ran, skipped, operands)
         self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
         self.set_state("mel_tail", mel_tail)
         self.set_state("first_tail", first_tail)
@@ -240,7 +289,7 @@ class StreamingProgram(nn.Module):
         """Append the kept frames [F, lower width] to those that wait; run one block if one is due, as
         `gate.plan_blocks` says.
 
-        -> log probabilities [1, F, V], their frame numbers [F] (-1 where empty), frames still waiting [1].
+        -> log probabilities [F, V], their frame numbers [F] (-1 where empty), frames still waiting [1].
         """
         size = self.config.chunk_frames
         rows = torch.cat([self.waiting_rows, handed], dim=0)
@@ -256,7 +305,7 @@ class StreamingProgram(nn.Module):
         block = source[:size]
         block_index = torch.index_select(indices, 0, block)
         filled = (self.positions < taken).to(torch.int64)
-        final = self.run_block(run, torch.index_select(rows, 0, block), filled.to(torch.float32), block_index)
+        final = self.run_block(run, taken, torch.index_select(rows, 0, block), filled.to(torch.float32), block_index)
 
         rest = torch.index_select(source, 0, self.positions + run * size)
         waiting = total - taken
@@ -275,32 +324,50 @@ class StreamingProgram(nn.Module):
         full, some, reasons = holds[:1], holds[1:2], holds[2:]
         return (full + some * reasons.sum(dim=0, keepdim=True)).clamp(max=1)
 
-    def run_block(self, run: Tensor, rows: Tensor, filled: Tensor, index: Tensor) -> Tensor:
-        """The branch: upper stack or nothing, on rows [F, lower width] of which `filled` [F] are real.
+    def run_block(self, run: Tensor, taken: Tensor, rows: Tensor, filled: Tensor, index: Tensor) -> Tensor:
+        """The branch: upper stack or nothing, on rows [F, lower width] of which the first `taken` [1] are real, as
+        `filled` [F] says too; where they are few, on few.
 
-        -> log probabilities [1, F, V]; zeros where it did not run.
+        -> log probabilities [F, V]; zeros where it did not run.
         """
         rows, filled = rows.reshape(1, *rows.shape), filled.reshape(1, -1, 1)
         extended = torch.cat([self.upper_valid, filled], dim=1)
         cos, sin = self.upper_rotary(index.reshape(1, -1))
         vocabulary = self.config.vocabulary
 
-        def ran(rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
-            return self.upper(rows, filled, cos, sin, bias, *caches)
+        def ran_full(many, *operands):  # type: ignore[no-untyped-def]
+            return self.upper(*operands)
 
-        def skipped(rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
-            return (rows.new_zeros(1, rows.shape[1], vocabulary), *(cache.clone() for cache in caches))
+        def ran_few(many, *operands):  # type: ignore[no-untyped-def]
+            return self.upper_of_few(*operands)
 
-        operands = (rows, filled, cos, sin, key_bias(extended), *self.caches("upper"))
-        if torch.compiler.is_compiling():
-            final, *caches = torch.cond((self.zero < run).reshape(()), ran, skipped, operands)
-        else:  # torch.cond outside an export compiles its branches first, which takes a minute and proves nothing
-            final, *caches = (ran if run else skipped)(*operands)
+        def ran(many, *operands):  # type: ignore[no-untyped-def]
+            return branch(many, ran_full, ran_few, (many, *operands))
+
+        def skipped(many, rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
+            return (rows.new_zeros(rows.shape[1], vocabulary), *(cache.clone() for cache in caches))
+
+        many = (self.few < taken).reshape(())
+        operands = (many, rows, filled, cos, sin, key_bias(extended), *self.caches("upper"))
+        final, *caches = branch((self.zero < run).reshape(()), ran, skipped, operands)
         for i, cache in enumerate(caches):
             self.set_state(f"upper_cache_{i}", cache)
         change = (extended[:, filled.shape[1] :] - self.upper_valid) * run.to(torch.float32)
         self.set_state("upper_valid", self.upper_valid + change)
         return final
+
+
+def branch(
+    condition: Tensor,
+    taken: Callable[..., tuple[Tensor, ...]],
+    not_taken: Callable[..., tuple[Tensor, ...]],
+    operands: tuple[Tensor, ...],
+) -> tuple[Tensor, ...]:
+    """`torch.cond`, on a condition of no dimensions. In eager mode, which would compile both sides first, it takes a
+    minute and proves nothing: there the side is called."""
+    if torch.compiler.is_compiling():
+        return torch.cond(condition, taken, not_taken, operands)
+    return (taken if condition else not_taken)(*operands)
 
 
 class Reset(nn.Module):

@@ -24,9 +24,10 @@ def check_structure(
 ) -> None:
     """Raises EdgeAsrError naming the first thing that is wrong in a report of `inspect_pte`.
 
-    - `step` has one branch on a run-time value, and no loop;
-    - the taken side is calls of XNNPACK delegates only, with at least one learnt linear for each upper layer;
-    - the other side calls no delegate, and multiplies no matrices;
+    - `step` has three branches on run-time values, and no loop: whether there are frames for the lower stack; whether a
+      block of kept frames is due for the upper stack, and inside that, whether it is too large for the small block;
+    - where a stack runs are calls of XNNPACK delegates only, with at least one learnt linear for each layer;
+    - where it does not, no delegate is called;
     - no kernel outside delegates, in any method, multiplies matrices or convolves;
     - the weights of every learnt linear have the datatype of the precision, in any delegate of any method. What sums
       squares with constant weights (RMS norms, mel filters; see `export.xnnpack_graph`) is not learnt and is float32;
@@ -40,38 +41,48 @@ def check_structure(
     for name, method in report["methods"].items():
         for operator in filter(is_heavy, method["operators"]):
             raise wrong(f"{operator} of {name} is left to a portable or optimized kernel")
-    if len(step["branches"]) != 1 or step["loops"]:
-        raise wrong(f"{STEP} has {len(step['branches'])} run-time branches and {step['loops']} loops, expected 1 and 0")
-    check_taken(step, (report["metadata"] or {}).get("upper_layers", 1))
-    if step["branches"][0]["not_taken"]["delegates"]:
-        raise wrong("the branch that skips the upper stack calls a delegate")
+    if len(step["branches"]) != 3 or step["loops"]:
+        raise wrong(f"{STEP} has {len(step['branches'])} run-time branches and {step['loops']} loops, expected 3 and 0")
+    check_branches(step, report["metadata"] or {})
     check_linears(report, precision)
     if lower_layers is not None:
         check_labels(step, len(report["metadata"]["pieces"]), lower_layers)
 
 
-def check_taken(step: dict[str, Any], upper_layers: int) -> None:
-    taken = step["branches"][0]["taken"]
-    if taken["operators"]:
-        raise wrong(f"the taken branch calls {', '.join(taken['operators'])} outside delegates")
-    delegates = [step["delegates"][number] for number in taken["delegates"]]
+def check_branches(step: dict[str, Any], metadata: dict[str, Any]) -> None:
+    lower, upper, size = step["branches"]
+    inside = upper["taken"]["instructions"]
+    if not inside["first"] <= size["instruction"] < inside["end"]:
+        raise wrong("the branch on the size of a block lies outside the branch of the upper stack")
+    check_stack(step, "lower", lower["taken"], metadata.get("lower_layers", 1))
+    for side in (size["taken"], size["not_taken"]):
+        check_stack(step, "upper", side, metadata.get("upper_layers", 1))
+    for stack, branch in (("lower", lower), ("upper", upper)):
+        if branch["not_taken"]["delegates"]:
+            raise wrong(f"the branch that skips the {stack} stack calls a delegate")
+
+
+def check_stack(step: dict[str, Any], stack: str, side: dict[str, Any], layers: int) -> None:
+    if side["operators"]:
+        raise wrong(f"the branch of the {stack} stack calls {', '.join(side['operators'])} outside delegates")
+    delegates = [step["delegates"][number] for number in side["delegates"]]
     for delegate in delegates:
         if delegate["backend"] != BACKEND:
-            raise wrong(f"the taken branch calls a delegate of {delegate['backend']}, expected {BACKEND}")
+            raise wrong(f"the branch of the {stack} stack calls {delegate['backend']}, expected {BACKEND}")
     linears = sum(linear["count"] for linear in learnt_linears(delegates))
-    if linears < upper_layers:
-        raise wrong(f"the taken branch has {linears} linears in delegates for {upper_layers} upper layers")
+    if linears < layers:
+        raise wrong(f"the branch of the {stack} stack has {linears} linears in delegates for {layers} layers")
 
 
 def check_labels(step: dict[str, Any], pieces: int, lower_layers: Counter[tuple[int, int]]) -> None:
-    inside = step["branches"][0]["taken"]["delegates"]
+    inside = step["branches"][1]["taken"]["delegates"]
     outside = [delegate for number, delegate in enumerate(step["delegates"]) if number not in inside]
     found: Counter[tuple[int, int]] = Counter()
     for linear in learnt_linears(outside):
         found[linear["inputs"], linear["outputs"]] += linear["count"]
     for inputs, outputs in found - lower_layers:
         if outputs in (pieces, pieces - 1):
-            raise wrong(f"a linear of {outputs} x {inputs}, as labels have, is outside the branch")
+            raise wrong(f"a linear of {outputs} x {inputs}, as labels have, is outside the branch of the upper stack")
 
 
 def check_linears(report: dict[str, Any], precision: str) -> None:

@@ -40,7 +40,7 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     heads, the state of the stream, and the metadata a host needs. The threshold stays a run-time input.
 
     What was written is checked before it gets its name: against eager PyTorch over a whole stream, and its structure
-    (a branch with the upper layers as delegate calls, no matrix multiplication outside a delegate). A failed check
+    (branches whose layers are delegate calls, no matrix multiplication outside a delegate). A failed check
     leaves no file behind. It takes one to four minutes. Without CHECKPOINT, the shipped one is exported.
 
     \b

@@ -171,17 +171,28 @@ class ChunkNeighbours:
 class LayerCaches:
     """Left context in streaming: the caches of one layer. After the layer has run they hold its new past."""
 
-    def __init__(self, convolution: Tensor, attention: Tensor | None = None) -> None:
+    def __init__(self, convolution: Tensor, attention: Tensor | None = None, missing: int = 0) -> None:
+        """`missing` rows are left out at the end of the block, as all of them are empty: they count as past, too."""
         self.convolution_cache = convolution  # [1, tail, W]
         self.attention_cache = attention  # [1, left, 2 W], where the layer has attention
+        self.missing = missing
 
     def attention(self, rows: Tensor) -> Tensor:
         assert self.attention_cache is not None
         extended = torch.cat([self.attention_cache, rows], dim=1)
-        self.attention_cache = extended[:, rows.shape[1] :]
+        self.attention_cache = self.newest(extended, self.attention_cache.shape[1])
         return extended
 
     def convolution(self, rows: Tensor) -> Tensor:
         extended = torch.cat([self.convolution_cache, rows], dim=1)
-        self.convolution_cache = extended[:, rows.shape[1] :]
+        self.convolution_cache = self.newest(extended, self.convolution_cache.shape[1])
         return extended
+
+    def newest(self, extended: Tensor, count: int) -> Tensor:
+        """The last `count` rows of [1, R, W], the missing ones after it included."""
+        present = max(1, count - self.missing)
+        rows = extended[:, extended.shape[1] - present :]
+        if not self.missing:
+            return rows
+        padded = functional.pad(rows, (0, 0, 0, self.missing))
+        return padded if padded.shape[1] == count else padded[:, padded.shape[1] - count :]

@@ -84,19 +84,23 @@ def test_inputs_and_outputs_bear_the_names_of_the_contract(int8_report: dict[str
     assert [(v["name"], v["dtype"], v["shape"]) for v in reset["inputs"]] == [("unused", "float32", [1])]
 
 
-def test_the_branch_holds_the_upper_stack(int8_report: dict[str, Any]) -> None:
+def test_the_branches_hold_the_stacks(int8_report: dict[str, Any]) -> None:
     step = int8_report["methods"]["step"]
-    (branch,) = step["branches"]
-    taken, not_taken = branch["taken"], branch["not_taken"]
-    assert branch["instruction"] + 1 == taken["instructions"]["first"]
-    assert taken["instructions"]["end"] + 1 == not_taken["instructions"]["first"]  # the jump over the other side
-    assert not_taken["instructions"]["end"] < step["instructions"]
-    upper = [step["delegates"][number] for number in taken["delegates"]]
-    learnt = [item for delegate in upper for item in delegate["linears"] if not item["sums_squares"]]
-    assert sum(item["count"] for item in learnt) == 1 + 6 * CONFIG.upper.layers + 1
-    assert {"inputs": 48, "outputs": 144, "datatype": "qcint8", "sums_squares": False, "count": 2} in learnt
-    assert not_taken["delegates"] == []
-    assert list(not_taken["operators"]) == ["aten::full.out"]  # the empty result; caches are handed on, not cloned
+    for branch in step["branches"]:
+        taken, not_taken = branch["taken"], branch["not_taken"]
+        assert branch["instruction"] + 1 == taken["instructions"]["first"]
+        assert taken["instructions"]["end"] + 1 == not_taken["instructions"]["first"]  # the jump over the other side
+        assert not_taken["instructions"]["end"] < step["instructions"]
+    lower, upper, size = step["branches"]
+    assert upper["taken"]["delegates"] == size["taken"]["delegates"] + size["not_taken"]["delegates"]
+    for side in (size["taken"], size["not_taken"]):
+        delegates = [step["delegates"][number] for number in side["delegates"]]
+        learnt = [item for delegate in delegates for item in delegate["linears"] if not item["sums_squares"]]
+        assert sum(item["count"] for item in learnt) == 1 + 6 * CONFIG.upper.layers + 1
+        assert {"inputs": 48, "outputs": 144, "datatype": "qcint8", "sums_squares": False, "count": 2} in learnt
+    for branch in (lower, upper):
+        assert branch["not_taken"]["delegates"] == []
+        assert list(branch["not_taken"]["operators"]) == ["aten::full.out"]  # empty results; caches are handed on
     assert int8_report["methods"]["reset"]["branches"] == []
 
 
@@ -104,7 +108,7 @@ def test_sums_of_squares_are_told_from_learnt_linears(int8_report: dict[str, Any
     delegates = int8_report["methods"]["step"]["delegates"]
     sums = [item for delegate in delegates for item in delegate["linears"] if item["sums_squares"]]
     shapes = sorted((item["inputs"], item["outputs"], item["datatype"]) for item in sums)
-    assert shapes == [(32, 1, "float32"), (48, 1, "float32"), (514, 80, "float32")]
+    assert shapes == [(32, 1, "float32"), (48, 1, "float32"), (48, 1, "float32"), (514, 80, "float32")]
 
 
 def test_calls_are_counted(int8_report: dict[str, Any], int8_pte: Path) -> None:

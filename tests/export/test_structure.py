@@ -22,6 +22,8 @@ from export.structure import check_structure, is_heavy
 
 Report = dict[str, Any]
 
+LOWER, UPPER, SIZE = range(3)  # the branches of a step
+
 
 @pytest.fixture(scope="module")
 def int8_report(int8_pte: Path) -> Report:
@@ -56,7 +58,7 @@ def test_a_branch_that_was_not_lowered_first_is_refused(tmp_path: Path) -> None:
 
 
 def two_branches(report: Report) -> None:
-    report["methods"]["step"]["branches"] *= 2
+    report["methods"]["step"]["branches"].pop()
 
 
 def no_branch(report: Report) -> None:
@@ -72,28 +74,41 @@ def no_step(report: Report) -> None:
 
 
 def kernel_in_branch(report: Report) -> None:
-    report["methods"]["step"]["branches"][0]["taken"]["operators"] = {"aten::mul.out": 1}
+    report["methods"]["step"]["branches"][SIZE]["taken"]["operators"] = {"aten::mul.out": 1}
 
 
 def empty_branch(report: Report) -> None:
-    report["methods"]["step"]["branches"][0]["taken"]["delegates"] = []
+    report["methods"]["step"]["branches"][SIZE]["taken"]["delegates"] = []
+
+
+def empty_small_block(report: Report) -> None:
+    report["methods"]["step"]["branches"][SIZE]["not_taken"]["delegates"] = []
 
 
 def upper_outside_the_branch(report: Report) -> None:
     """The branch keeps a delegate, but one without linears."""
     step = report["methods"]["step"]
-    step["branches"][0]["taken"]["delegates"] = [
+    step["branches"][SIZE]["taken"]["delegates"] = [
         number for number, delegate in enumerate(step["delegates"]) if not delegate["linears"]
     ]
 
 
+def lower_outside_its_branch(report: Report) -> None:
+    report["methods"]["step"]["branches"][LOWER]["taken"]["delegates"] = []
+
+
+def size_outside_the_upper_branch(report: Report) -> None:
+    branches = report["methods"]["step"]["branches"]
+    branches[SIZE]["instruction"] = branches[UPPER]["not_taken"]["instructions"]["end"]
+
+
 def delegate_when_not_taken(report: Report) -> None:
-    report["methods"]["step"]["branches"][0]["not_taken"]["delegates"] = [0]
+    report["methods"]["step"]["branches"][UPPER]["not_taken"]["delegates"] = [0]
 
 
 def other_backend(report: Report) -> None:
     step = report["methods"]["step"]
-    step["delegates"][step["branches"][0]["taken"]["delegates"][0]]["backend"] = "VulkanBackend"
+    step["delegates"][step["branches"][SIZE]["taken"]["delegates"][0]]["backend"] = "VulkanBackend"
 
 
 def matmul_in_reset(report: Report) -> None:
@@ -112,12 +127,15 @@ def float_linear(report: Report) -> None:
     ("doctor", "reason"),
     [
         (two_branches, "2 run-time branches"),
+        (size_outside_the_upper_branch, "lies outside the branch of the upper stack"),
+        (lower_outside_its_branch, "lower stack has 0 linears in delegates for 1 layers"),
         (no_branch, "0 run-time branches"),
         (loop, "1 loops"),
         (no_step, "no method step"),
-        (kernel_in_branch, r"taken branch calls aten::mul\.out"),
-        (empty_branch, "0 linears in delegates for 2 upper layers"),
-        (upper_outside_the_branch, "0 linears in delegates for 2 upper layers"),
+        (kernel_in_branch, r"branch of the upper stack calls aten::mul\.out"),
+        (empty_branch, "upper stack has 0 linears in delegates for 2 layers"),
+        (empty_small_block, "upper stack has 0 linears in delegates for 2 layers"),
+        (upper_outside_the_branch, "upper stack has 0 linears in delegates for 2 layers"),
         (delegate_when_not_taken, "skips the upper stack calls a delegate"),
         (other_backend, "VulkanBackend"),
         (matmul_in_reset, r"aten::bmm\.out of reset"),
@@ -156,13 +174,15 @@ def test_labels_of_a_factorized_file_are_in_the_branch_only(
     check_structure(factorized_report, "int8", layers)
     check_structure(inspect_pte(factorized_fp32_pte), "fp32", layers)
     step = factorized_report["methods"]["step"]
-    (upper,) = step["branches"][0]["taken"]["delegates"]
+    uppers = step["branches"][UPPER]["taken"]["delegates"]
     shapes = [
         {(linear["inputs"], linear["outputs"]) for linear in delegate["linears"] if not linear["sums_squares"]}
         for delegate in step["delegates"]
     ]
-    assert {(32, 11), (32, 1), (12, 32), (48, 11), (48, 1)} <= shapes[upper]
-    (lower,) = [shape for number, shape in enumerate(shapes) if number != upper and shape]
+    assert len(uppers) == 2
+    for upper in uppers:
+        assert {(32, 11), (32, 1), (12, 32), (48, 11), (48, 1)} <= shapes[upper]
+    (lower,) = [shape for number, shape in enumerate(shapes) if number not in uppers and shape]
     assert lower == {*layers, (32, 1)}
 
 
@@ -174,7 +194,7 @@ def test_labels_outside_the_branch_are_refused(
     layers = linears_of_lower_layers(factorized_encoder)
     report = copy.deepcopy(factorized_report)
     step = report["methods"]["step"]
-    inside = step["branches"][0]["taken"]["delegates"]
+    inside = step["branches"][UPPER]["taken"]["delegates"]
     lower = next(d for number, d in enumerate(step["delegates"]) if d["linears"] and number not in inside)
     lower["linears"].append({"inputs": 32, "outputs": outputs, "datatype": "qcint8", "sums_squares": False, "count": 1})
     with pytest.raises(EdgeAsrError, match=f"a linear of {outputs} x 32, as labels have, is outside the branch"):

@@ -48,9 +48,10 @@ bool matches(const et::Result<et::TensorInfo>& found, const TensorShape& expecte
 
 // XNNPACK's scratch memory: one for the delegates of a program, as they run one after the other, and none shared
 // between programs, as those would then wait for each other.
-et::Method load(const et::Program& program, const char* name, et::MemoryManager& manager) {
-  et::BackendOptions<1> options;
+et::Method load(const et::Program& program, const char* name, et::MemoryManager& manager, bool weight_cache) {
+  et::BackendOptions<2> options;
   require(options.set_option("workspace_sharing_mode", kWorkspacePerModel));
+  require(options.set_option("weight_cache_enabled", weight_cache));
   et::LoadBackendOptionsMap by_backend;
   require(by_backend.set_options(kXnnpack, options.view()));
   return require(program.load_method(name, &manager, nullptr, nullptr, &by_backend));
@@ -88,11 +89,13 @@ std::vector<et::Span<std::uint8_t>> Memory::buffers_of(const et::MethodMeta& met
   return spans;
 }
 
-LoadedMethod::LoadedMethod(const et::Program& program, const char* name, Memory& memory)
+std::atomic<bool> WeightCacheTurn::taken_{false};
+
+LoadedMethod::LoadedMethod(const et::Program& program, const char* name, Memory& memory, bool weight_cache)
     : buffers_(memory.buffers_of(require(program.method_meta(name)))),
       planned_(et::Span<et::Span<std::uint8_t>>(buffers_.data(), buffers_.size())),
       manager_(memory.for_loading(), &planned_, memory.for_kernels()),
-      method_(load(program, name, manager_)) {}
+      method_(load(program, name, manager_, weight_cache)) {}
 
 bool LoadedMethod::has_signature(const std::vector<TensorShape>& inputs,
                                  const std::vector<TensorShape>& outputs) const {

@@ -4,6 +4,7 @@
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
 #include <executorch/runtime/executor/program.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
@@ -40,6 +41,26 @@ class Memory {
   executorch::extension::MallocMemoryAllocator for_kernels_;  // scratch of a kernel, freed after each call
 };
 
+// The right to XNNPACK's weight cache, through which the delegates of a program share packed weights: the small upper
+// block then finds those of the large one, packed and warm in the processor's caches. The process has one such cache,
+// and all calls that go through it wait for each other: so one program at a time has it, and the others, which streams
+// beside the first load, pack for each delegate.
+class WeightCacheTurn {
+ public:
+  WeightCacheTurn() : mine_(!taken_.exchange(true)) {}
+  ~WeightCacheTurn() {
+    if (mine_) taken_ = false;
+  }
+  WeightCacheTurn(const WeightCacheTurn&) = delete;
+  WeightCacheTurn& operator=(const WeightCacheTurn&) = delete;
+
+  bool mine() const { return mine_; }
+
+ private:
+  static std::atomic<bool> taken_;
+  bool mine_;
+};
+
 // A tensor's shape and type, for comparison.
 struct TensorShape {
   executorch::aten::ScalarType type;
@@ -57,8 +78,9 @@ struct Values {
 
 class LoadedMethod {
  public:
-  // `memory` and the program must outlive it. Throws Failure where the runtime refuses the method.
-  LoadedMethod(const executorch::runtime::Program& program, const char* name, Memory& memory);
+  // `memory` and the program must outlive it, and the turn where `weight_cache` is said to be its. Throws Failure where
+  // the runtime refuses the method.
+  LoadedMethod(const executorch::runtime::Program& program, const char* name, Memory& memory, bool weight_cache);
   LoadedMethod(const LoadedMethod&) = delete;
   LoadedMethod& operator=(const LoadedMethod&) = delete;
 

@@ -38,7 +38,7 @@ et::Program verified(const std::string& path, MmapDataLoader& loader) {
 std::string read_json(const std::string& path, const et::Program& program) {
   try {
     Memory memory(planned_sizes(program, {kMetadataMethod}));
-    LoadedMethod method(program, kMetadataMethod, memory);
+    LoadedMethod method(program, kMetadataMethod, memory, /*weight_cache=*/false);
     method.execute();
     const auto bytes = method.output<std::uint8_t>(0);
     return std::string(bytes.begin(), bytes.end());

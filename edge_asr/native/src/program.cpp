@@ -56,8 +56,8 @@ std::unique_ptr<Program> Program::load(const std::shared_ptr<const Model>& model
 Program::Program(std::shared_ptr<const Model> model)
     : model_(std::move(model)),
       memory_(model_->planned_sizes()),
-      step_(model_->program(), kStepMethod, memory_),
-      reset_(model_->program(), kResetMethod, memory_) {}
+      step_(model_->program(), kStepMethod, memory_, weight_cache_.mine()),
+      reset_(model_->program(), kResetMethod, memory_, weight_cache_.mine()) {}
 
 edge_asr_step Program::step(const float* pcm, std::int32_t frames, float threshold, bool flush) {
   const Metadata& metadata = model_->metadata();

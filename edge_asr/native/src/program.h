@@ -31,6 +31,7 @@ class Program {
   PoolUse pool_use_;
   std::shared_ptr<const Model> model_;  // the methods point into it
   Memory memory_;
+  WeightCacheTurn weight_cache_;
   LoadedMethod step_;
   LoadedMethod reset_;
 };

@@ -1,0 +1,48 @@
+"""Results of one branch outlive the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge
+from executorch.extension.pybindings.portable_lib import _load_for_executorch_from_buffer
+from torch import Tensor, nn
+
+from export.memory import PlanBranchesApart
+
+SIZE = 64
+
+
+class Branches(nn.Module):
+    """Two branches, and one inside the second."""
+
+    def forward(self, x: Tensor, first: Tensor, second: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+        def either(low: float, high: float) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+            return lambda x: (x + low) * 2.0, lambda x: (x + high) * 2.0
+
+        a = torch.cond(first, *either(1.0, 2.0), (x,))
+        b = torch.cond(
+            second,
+            lambda x, inner: torch.cond(inner, *either(3.0, 4.0), (x,)) * 1.0,
+            lambda x, inner: (x + 5.0) * 2.0,
+            (x, inner),
+        )
+        return a, b
+
+
+@pytest.mark.parametrize("inner", [True, False])
+@pytest.mark.parametrize("second", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_second_branch_leaves_the_results_of_the_first(first: bool, second: bool, inner: bool) -> None:
+    x = torch.arange(SIZE, dtype=torch.float32)
+    conditions = [torch.tensor(value) for value in (first, second, inner)]
+    exported = torch.export.export(Branches(), (x, *conditions), strict=True)
+    edge = to_edge(exported, compile_config=EdgeCompileConfig(_check_ir_validity=False))
+    config = ExecutorchBackendConfig(memory_planning_pass=PlanBranchesApart())
+    content = bytes(edge.to_executorch(config).buffer)  # the program reads it as long as it lives
+    program = _load_for_executorch_from_buffer(content)
+    a, b = program.run_method("forward", [x, *conditions])
+    assert torch.equal(a, 2 * (x + (1 if first else 2)))
+    assert torch.equal(b, 2 * (x + ((3 if inner else 4) if second else 5)))
