@@ -24,6 +24,9 @@ Where blank is a decision of its own (factorized CTC), labels run on kept frames
 equal share of the rest. Blank is therefore the best of each row, and greedy decoding hears nothing in frames that wait
 until `final` says what they are: words come later, and are the same. No host needs to know which kind a file is.
 
+The blank probability that `threshold` is compared with is the one of `partial` or, where the gate is learned, one of
+its own that no output tells: a frame whose best in `partial` is a word may be skipped, and is blank all the same.
+
 Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]`
 is not negative. Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
 `frames` = 0 and `flush` = 1 until `waiting` is 0.

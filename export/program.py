@@ -61,14 +61,15 @@ class BlankAlone(nn.Module):
 
 
 class LowerBlock(nn.Module):
-    """What runs on every chunk after the Fourier transform: log-mel, subsampling, lower stack, intermediate head; of
-    the head of a factorized model, blank alone."""
+    """What runs on every chunk after the Fourier transform: log-mel, subsampling, lower stack, intermediate head, of
+    the head of a factorized model blank alone, and the head of a learned gate."""
 
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
         self.config = encoder.config.lower
         self.blank_id = encoder.config.blank_id
         self.blank_alone = BlankAlone(encoder.config) if encoder.config.factorized else None
+        self.learned_gate = encoder.config.gate.learned
         self.front_end = encoder.front_end
         self.subsampling = encoder.subsampling
         self.lower = encoder.lower
@@ -84,20 +85,26 @@ class LowerBlock(nn.Module):
         bias: Tensor,
         *caches: Tensor,
     ) -> tuple[Tensor, ...]:
-        """spectrum [1, 4 F, fft + 2] -> log probs [F, V], blank probability [1, F], rows for `UpperBlock`
-        [F, lower width], the two tails, caches."""
+        """spectrum [1, 4 F, fft + 2] -> log probs [F, V], what the gate reads as blank probability [1, F], rows for
+        `UpperBlock` [F, lower width], the two tails, caches."""
         mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
         layers = caches_of_layers(caches, self.config)
         lefts: list[LeftContext] = list(layers)
-        if self.blank_alone is None:
-            logits, rows = self.lower(x, valid, cos, sin, bias, lefts)
-            probabilities = torch.softmax(logits, dim=-1)
-            blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
-        else:
-            rows = self.lower.hidden(x, valid, cos, sin, bias, lefts)
+        if self.blank_alone is not None:
+            hidden = rows = self.lower.hidden(x, valid, cos, sin, bias, lefts)
             blank = self.lower.blank_probability(rows)
             probabilities = self.blank_alone(blank)
+        else:
+            if self.learned_gate:
+                hidden = self.lower.hidden(x, valid, cos, sin, bias, lefts)
+                logits, rows = self.lower.hand_over(hidden)
+            else:
+                logits, rows = self.lower(x, valid, cos, sin, bias, lefts)
+            probabilities = torch.softmax(logits, dim=-1)
+            blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
+        if self.learned_gate:
+            blank = torch.sigmoid(self.lower.gate_logits(hidden))
         frames = rows.shape[1]
         partial = log_of(probabilities).reshape(frames, probabilities.shape[2])
         blank, rows = blank.reshape(1, frames), rows.reshape(frames, rows.shape[2])

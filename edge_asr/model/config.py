@@ -51,11 +51,18 @@ class StackConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """When a frame skips the upper stack (Hou et al. 2023, arXiv 2401.02046, section 3)."""
+    """When a frame skips the upper stack (Hou et al. 2023, arXiv 2401.02046, section 3).
+
+    The gate reads the intermediate head's probability of blank; a learned one reads a head of its own, which training
+    teaches (`gate_weight`) which frames the upper stack calls blank. Such a head can keep a spike's neighbours where
+    one of them may be the spike, and only there. The fixed extension goes on top of it, by the same defaults: state 0
+    and 0 for a learned gate that is to decide alone.
+    """
 
     spike_left: int = 1  # frames kept before a spike, inside its chunk
     spike_right: int = 1  # frames kept after a spike, across chunk borders
     max_wait_chunks: int = 4  # a kept frame waits at most this many chunks for its block to fill
+    learned: bool = False  # a head of its own at the lower stack's end tells what the upper one would call blank
 
 
 @dataclass(frozen=True)

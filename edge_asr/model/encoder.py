@@ -89,6 +89,7 @@ class LowerStack(nn.Module):
     The hand-over adds the intermediate head's posterior, projected, to the features (self-conditioned CTC,
     Nozaki and Komatsu 2021), so that the upper stack starts from what the lower one believes. The exported program of a
     factorized model takes it in parts: `hidden` and `blank_probability` on every frame, `hand_over` on kept ones only.
+    A learned gate is one more head on the rows of `hidden`.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -98,6 +99,7 @@ class LowerStack(nn.Module):
         self.norm = RMSNorm(width)
         self.head = output_head(config, width)
         self.condition = nn.Linear(config.vocabulary, width)
+        self.gate = nn.Linear(width, 1) if config.gate.learned else None
 
     def forward(
         self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
@@ -120,6 +122,23 @@ class LowerStack(nn.Module):
         """As `forward`, from the rows of `hidden`, each by itself."""
         logits = self.head(hidden)
         return logits, hidden + self.condition(torch.softmax(logits, dim=-1))
+
+    def gate_logits(self, hidden: Tensor) -> Tensor:
+        """Of a model with a learned gate: rows of `hidden` -> [B, F, 1]; their sigmoid is the probability that the
+        upper stack, had it seen every frame, would call the frame blank."""
+        assert self.gate is not None
+        return self.gate(hidden)
+
+    def with_gate(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, and `gate_logits`, in training: their gradient ends at the gate's own head.
+
+        The rows are there for words: both heads' are made of them. Drawn towards foreseeing the upper stack as well,
+        they would serve words less, and what is to be foreseen would move with them.
+        """
+        hidden = self.hidden(x, valid, cos, sin, key_bias, lefts)
+        return (*self.hand_over(hidden), self.gate_logits(hidden.detach()))
 
 
 class UpperStack(nn.Module):
@@ -161,6 +180,7 @@ class EncoderOutput:
     keep: Tensor  # bool [N, T], frames that went through the upper stack
     handed: Tensor  # float32 [N, T, lower width], what the lower stack hands over, kept or not
     middle: Tensor | None = None  # float32 [N, T, vocabulary], as `final` from half-way up; only where asked for
+    gate: Tensor | None = None  # float32 [N, T], logits of a learned gate: blank, by the upper stack, or not
 
 
 class GatedEncoder(nn.Module):
@@ -201,15 +221,17 @@ class GatedEncoder(nn.Module):
         `gate=False` keeps every frame whatever the thresholds are; `with_middle` fills `EncoderOutput.middle`;
         `skipped` is what a skipped frame says on the final line: see `skipped_line`.
         """
-        logits, handed, valid = self.run_lower(mel, frames, chunk_frames)
+        logits, handed, valid, gate_logits = self.run_lower(mel, frames, chunk_frames)
         intermediate = torch.log_softmax(logits.float(), dim=-1)
-        keep = self.decide(intermediate.detach(), valid, thresholds, chunk_frames) if gate else valid
+        blank = intermediate[:, :, self.config.blank_id].exp() if gate_logits is None else torch.sigmoid(gate_logits)
+        keep = self.decide(blank.detach(), valid, thresholds, chunk_frames) if gate else valid
         line = self.skipped_line(intermediate, skipped)
         final, *middle = self.run_upper(handed, keep, line, chunk_frames, with_middle)
-        return EncoderOutput(frames, intermediate, final, keep, handed, middle[0] if middle else None)
+        return EncoderOutput(frames, intermediate, final, keep, handed, middle[0] if middle else None, gate_logits)
 
-    def run_lower(self, mel: Tensor, frames: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor, Tensor]:
-        """-> intermediate logits [N, T, vocabulary], hand-over [N, T, width], valid frames bool [N, T]."""
+    def run_lower(self, mel: Tensor, frames: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """-> intermediate logits [N, T, vocabulary], hand-over [N, T, width], valid frames bool [N, T], and logits of
+        the gate float32 [N, T] where it is learned."""
         config = self.config
         utterances = mel.shape[0]
         first_tail = mel.new_zeros(utterances, config.subsampling_channels, 1, self.subsampling.bands[1])
@@ -217,8 +239,9 @@ class GatedEncoder(nn.Module):
         time = x.shape[1]
         index = torch.arange(time, device=mel.device).expand(utterances, time)
         valid = index < frames[:, None]
-        logits, handed = self.run_chunks(self.lower, config.lower, self.lower_rotary, x, valid, index, chunk_frames)
-        return logits, handed, valid
+        run = self.lower.with_gate if config.gate.learned else self.lower
+        logits, handed, *gate = self.run_chunks(run, config.lower, self.lower_rotary, x, valid, index, chunk_frames)
+        return logits, handed, valid, gate[0].float()[:, :, 0] if gate else None
 
     def skipped_line(self, intermediate: Tensor, skipped: str) -> Tensor:
         """Intermediate log probabilities [N, T, vocabulary] -> those of the final line where a frame is skipped.
@@ -228,7 +251,8 @@ class GatedEncoder(nn.Module):
         frames that the gate skips. `skipped` is one of `training.config.SKIPPED`; ValueError for another.
 
         A matter of training: a stream says blank either way, as greedy decoding makes of both where thresholds are at
-        least 0.5: a frame is skipped by its own blank probability, above the threshold and so above any label's.
+        least 0.5: a frame is skipped by its own blank probability, above the threshold and so above any label's. Not so
+        with a learned gate, which may skip what the intermediate head takes for a label: a stream says blank there.
         """
         if skipped == "intermediate":
             return intermediate
@@ -285,11 +309,10 @@ class GatedEncoder(nn.Module):
         out = module(cut(x), chunk_valid, cos, sin, bias, [neighbours] * stack.layers)
         return tuple(join(rows) for rows in (out if isinstance(out, tuple) else (out,)))
 
-    def decide(self, intermediate: Tensor, valid: Tensor, thresholds: Tensor, chunk_frames: int) -> Tensor:
-        """Log probabilities [N, T, vocabulary] -> frames to keep, bool [N, T]."""
+    def decide(self, blank: Tensor, valid: Tensor, thresholds: Tensor, chunk_frames: int) -> Tensor:
+        """What the gate reads, probabilities [N, T] -> frames to keep, bool [N, T]."""
         gate = self.config.gate
         utterances, time = valid.shape
-        blank = intermediate[:, :, self.config.blank_id].exp()
         spikes = find_spikes(blank, thresholds[:, None]) * valid
         chunked = spikes.reshape(-1, chunk_frames)
         carry = functional.pad(spikes, (gate.spike_right, 0)).unfold(1, gate.spike_right + chunk_frames, chunk_frames)

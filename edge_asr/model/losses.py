@@ -1,4 +1,4 @@
-"""The training objective: CTC at both heads, distillation between them, and a flat start."""
+"""The training objective: CTC at both heads, distillation between them, a learned gate, and a flat start."""
 
 from __future__ import annotations
 
@@ -80,6 +80,25 @@ DIVERGENCES = {
 def valid_frames(output: EncoderOutput) -> Tensor:
     """bool [N, T], frames that are of an utterance and not padding."""
     return torch.arange(output.keep.shape[1], device=output.frames.device) < output.frames[:, None]
+
+
+def gate_cross_entropy(output: EncoderOutput, blank_id: int) -> Tensor:
+    """Binary cross-entropy of the learned gate from the final head's probability of blank, per frame of an utterance.
+
+    The final head is the teacher and gets no gradient. It must have seen every frame: of a skipped one it says nothing,
+    and utterances of which a gate happens to keep all are no fair sample of speech.
+
+    The target of a frame is its own blank, not its neighbours'. A label can only be told on a kept frame, so that of a
+    spike must be kept. A neighbour is wanted where it may be the spike itself: the lower stack cannot tell to the frame
+    where the upper one will spike, so its probability is spread over several, and a threshold near 1 keeps these. What
+    else of its surroundings a frame needs is in its row already, by convolution, and gated batches teach the upper
+    stack to be content with that. That spikes are few is left to the threshold: were they weighed, the gate's
+    probability would be none.
+    """
+    assert output.gate is not None
+    valid = valid_frames(output)
+    blank = output.final.detach()[:, :, blank_id].exp().clamp(max=1.0)
+    return functional.binary_cross_entropy_with_logits(output.gate[valid], blank[valid])
 
 
 def consistency(log_probs: Tensor, count: Tensor) -> Tensor:

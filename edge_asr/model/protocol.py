@@ -25,7 +25,8 @@ Rules that no signature shows:
 - **Positions** arrive as angles of original frame numbers. Dropped frames leave gaps in them, so a position scheme must
   take any increasing frame numbers (rotary, or relative by difference of numbers), at any hour of a stream.
 - **The gate** reads the probability of `config.blank_id` in the intermediate logits; the upper stack must accept
-  whatever rows are kept, in blocks of `chunk_frames`.
+  whatever rows are kept, in blocks of `chunk_frames`. A learned gate (`config.gate.learned`) is optional: the lower
+  module is a `LearnedGateLowerModule` then, and the gate reads the sigmoid of its `gate_logits` instead.
 - **Factorized CTC** (`config.factorized`) is optional. Both heads then give logits in which blank stands against labels
   whose exponentials sum to 1 (`edge_asr.model.heads`), so that losses need not know; and the lower module is a
   `FactorizedLowerModule`, which the exported program asks for blank on every frame and for all else on kept ones.
@@ -121,6 +122,21 @@ class FactorizedLowerModule(LowerModule, Protocol):
         upper stack."""
 
 
+class LearnedGateLowerModule(LowerModule, Protocol):
+    """A lower module with a head for the gate. `forward` is `hand_over` of `hidden`."""
+
+    def hidden(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> Tensor:
+        """As `forward` -> rows [N, F, lower width]."""
+
+    def hand_over(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of `hidden` -> as `forward`, each row by itself."""
+
+    def gate_logits(self, hidden: Tensor) -> Tensor:
+        """Rows of `hidden` -> [N, F, 1]; a frame whose sigmoid is above the threshold is skipped."""
+
+
 class UpperModule(Protocol):
     """An `nn.Module` that runs on blocks of kept frames: upper stack and final head. It is exported by itself."""
 
@@ -175,4 +191,7 @@ if TYPE_CHECKING:
         return encoder
 
     def lower_stack_satisfies_it(lower: LowerStack) -> FactorizedLowerModule:
+        return lower
+
+    def lower_stack_may_have_a_learned_gate(lower: LowerStack) -> LearnedGateLowerModule:
         return lower

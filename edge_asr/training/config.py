@@ -74,6 +74,7 @@ class TrainingConfig:
     distillation: str = "kept"  # what the intermediate head learns from the final one, one of DISTILLATIONS
     distillation_weight: float = 0.3  # of that divergence; 0: nothing is distilled
     skipped: str = "blank"  # what a skipped frame says to the losses of the final head, one of SKIPPED
+    gate_weight: float = 0.0  # of a learned gate's cross-entropy from the final head, on batches that are not gated
     middle_weight: float = 0.0  # CTC loss at the final head after half of the upper layers
     phone_weight: float = 0.0  # CTC loss of phones at the lower stack's end, in training only; needs espeak-ng
     consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
@@ -119,6 +120,7 @@ def read_config(path: Path) -> RunConfig:
         if getattr(training, name) not in choices:
             *others, last = map(repr, choices)
             raise EdgeAsrError(f"{path}: {name} must be {', '.join(others)} or {last}, not {getattr(training, name)!r}")
+    check_gate(values.get("model", {}), training, path)
     if training.repeats and len(training.repeats) != len(training.manifests):
         raise EdgeAsrError(f"{path}: repeats must name one number for each of the {len(training.manifests)} manifests")
     return RunConfig(
@@ -126,6 +128,20 @@ def read_config(path: Path) -> RunConfig:
         training=training,
         augmentation=parse_section(AugmentationConfig, values.get("augmentation", {}), path),
     )
+
+
+def check_gate(model: dict[str, Any], training: TrainingConfig, path: Path) -> None:
+    """A learned gate and what teaches it come together. Raises EdgeAsrError."""
+    gate = model.get("gate", {})
+    if not (isinstance(gate, dict) and gate.get("learned")):
+        if training.gate_weight:
+            raise EdgeAsrError(f"{path}: gate_weight teaches a learned gate, and [model] gate has no learned = true")
+    elif training.gate_weight <= 0:
+        raise EdgeAsrError(f"{path}: a learned gate needs a gate_weight above 0, or nothing teaches it")
+    elif training.gate_probability >= 1:
+        raise EdgeAsrError(
+            f"{path}: a learned gate needs a gate_probability below 1: batches that are not gated teach it"
+        )
 
 
 def read_values(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:

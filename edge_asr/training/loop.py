@@ -31,7 +31,14 @@ from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
-from edge_asr.model.losses import consistency, ctc_per_token, distillation, flat_start, valid_frames
+from edge_asr.model.losses import (
+    consistency,
+    ctc_per_token,
+    distillation,
+    flat_start,
+    gate_cross_entropy,
+    valid_frames,
+)
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
@@ -138,13 +145,15 @@ class Trainer:
         return self.folder.parent / self.config.training.start_from
 
     def take_over(self, checkpoint: Path) -> None:
-        """Start from another run's weights. The gate may be cut differently, as it has none; there may be fewer upper
-        layers: then the lowest are taken. Raises EdgeAsrError where anything else differs."""
+        """Start from another run's weights. The gate may be cut differently, as it has none, or learned where the other
+        was not: then its head is fresh. There may be fewer upper layers: then the lowest are taken. Raises EdgeAsrError
+        where anything else differs."""
         weights = load_checkpoint(checkpoint).model.state_dict()
         own = self.model.state_dict()
         above = [name for name in weights if name.startswith("upper.stack.layers.") and name not in own]
+        fresh = {name: value for name, value in own.items() if name.startswith("lower.gate.") and name not in weights}
         try:
-            self.model.load_state_dict({name: value for name, value in weights.items() if name not in above})
+            self.model.load_state_dict(fresh | {name: value for name, value in weights.items() if name not in above})
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise EdgeAsrError(f"{checkpoint}: its weights do not fit this run's [model] ({reason})") from None
@@ -281,7 +290,7 @@ class Trainer:
                 with_middle=training.middle_weight > 0,
                 skipped=training.skipped,
             )
-        losses = self.losses(output, batch, mel)
+        losses = self.losses(output, batch, mel, gate)
         rate = self.rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -296,7 +305,7 @@ class Trainer:
         values |= {"kept": float(output.keep.sum() / batch.frames.sum()), "rate": rate}
         return values
 
-    def losses(self, output: EncoderOutput, batch: Batch, mel: Tensor) -> dict[str, Tensor]:
+    def losses(self, output: EncoderOutput, batch: Batch, mel: Tensor, gated: bool) -> dict[str, Tensor]:
         training = self.config.training
         blank = self.model.config.blank_id
         targets, lengths = batch.targets.to(self.device), batch.lengths.to(self.device)
@@ -315,6 +324,9 @@ class Trainer:
             if output.middle is not None:
                 losses["middle"] = ctc_per_token(output.middle, output.frames, targets, lengths, blank)
                 total = total + training.middle_weight * losses["middle"]
+            if output.gate is not None and not gated:
+                losses["gate"] = gate_cross_entropy(output, blank)
+                total = total + training.gate_weight * losses["gate"]
             if self.phone_head is not None:
                 losses["phones"] = self.phones(output, batch)
                 total = total + training.phone_weight * losses["phones"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from edge_asr.contract import CONTRACT_VERSION, Metadata
-from edge_asr.model.config import EncoderConfig, StackConfig
+from edge_asr.model.config import EncoderConfig, GateConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.lower import build_program
 from export.quantize import quantize
@@ -76,6 +76,26 @@ def factorized_encoder(small_pcm: np.ndarray) -> GatedEncoder:
     blank = encoder(mel, torch.tensor([104]), torch.ones(1), 8).intermediate[0, :, CONFIG.blank_id].exp()
     encoder.lower.head.blank.bias -= blank.logit().median()
     return encoder
+
+
+@pytest.fixture(scope="session")
+def learned_encoder(small_encoder: GatedEncoder, small_pcm: np.ndarray) -> GatedEncoder:
+    """As `small_encoder`, with a gate of its own mind, whose probability spreads around 1/2 too."""
+    torch.manual_seed(0)
+    gate = GateConfig(spike_left=0, spike_right=0, learned=True)
+    encoder = GatedEncoder(dataclasses.replace(CONFIG, gate=gate)).eval().requires_grad_(False)
+    encoder.load_state_dict({**encoder.state_dict(), **small_encoder.state_dict()})
+    encoder.lower.gate.weight *= 8
+    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None])
+    encoder.lower.gate.bias -= encoder(mel, torch.tensor([104]), torch.ones(1), 8).gate.median()
+    return encoder
+
+
+@pytest.fixture(scope="session")
+def learned_fp32_pte(learned_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("learned-fp32") / "small.pte"
+    path.write_bytes(build_program(learned_encoder, describe(CONFIG, "fp32"), lambda _: None))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from edge_asr.backends.protocol import Backend, StepResult
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.model.encoder import GatedEncoder
 from export.eager import EagerBackend
+from export.inspect import inspect_pte
+from export.structure import check_structure
 from export.verify import stream_steps
 from tests.export.conftest import CONFIG, describe
 
@@ -73,6 +75,22 @@ def test_a_factorized_file_equals_eager_over_streams(
     assert_equal_over_streams(tested, reference, small_pcm)
     frames = -(-len(small_pcm) // CONFIG.frame_samples)
     assert 0.2 * frames < kept_frames(run(tested, small_pcm, MIDDLE)) < 0.9 * frames
+
+
+def test_a_file_with_a_learned_gate_equals_eager_over_streams(
+    learned_fp32_pte: Path, learned_encoder: GatedEncoder, fp32: Backend, small_pcm: np.ndarray
+) -> None:
+    """It is one more head in the lower stack's delegate: same partial text, another choice of frames."""
+    tested, reference = open_backend(learned_fp32_pte), EagerBackend(learned_encoder, describe(CONFIG, "fp32"))
+    assert_equal_over_streams(tested, reference, small_pcm)
+    check_structure(inspect_pte(learned_fp32_pte), "fp32")
+    learned, usual = run(tested, small_pcm, MIDDLE), run(fp32, small_pcm, MIDDLE)
+    frames = -(-len(small_pcm) // CONFIG.frame_samples)
+    assert 0.2 * frames < kept_frames(learned) < 0.9 * frames
+    steps = [(count, ours, theirs) for (count, ours), (_, theirs) in zip(learned, usual, strict=False) if count]
+    for count, ours, theirs in steps:
+        np.testing.assert_allclose(ours.partial[:count], theirs.partial[:count], atol=TOLERANCE)
+    assert any(ours.keep[:count].tolist() != theirs.keep[:count].tolist() for count, ours, theirs in steps)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

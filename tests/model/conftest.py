@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from edge_asr.model.config import EncoderConfig, StackConfig
+from edge_asr.model.config import EncoderConfig, GateConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 
 SMALL = EncoderConfig(
@@ -42,6 +42,24 @@ def factorized_encoder(noisy_tones: Tensor) -> GatedEncoder:
     out = encoder(encoder.features(samples[None]), torch.tensor([144]), torch.ones(1), SMALL.chunk_frames)
     encoder.lower.head.blank.bias -= out.intermediate[0, :, config.blank_id].exp().logit().median()
     return encoder
+
+
+@pytest.fixture(scope="session")
+def learned_encoder(small_encoder: GatedEncoder, noisy_tones: Tensor) -> GatedEncoder:
+    return with_learned_gate(small_encoder, noisy_tones)
+
+
+def with_learned_gate(encoder: GatedEncoder, samples: Tensor, **extension: int) -> GatedEncoder:
+    """The same weights, and a gate of its own mind; its probability spreads around 1/2 on the samples."""
+    torch.manual_seed(3)
+    gate = GateConfig(**{"spike_left": 0, "spike_right": 0, **extension}, learned=True)
+    learned = GatedEncoder(replace(encoder.config, gate=gate)).eval().requires_grad_(False)
+    learned.load_state_dict({**learned.state_dict(), **encoder.state_dict()})
+    assert learned.lower.gate is not None
+    learned.lower.gate.weight *= 8
+    mel = learned.features(samples[: 144 * SMALL.frame_samples][None])
+    learned.lower.gate.bias -= learned(mel, torch.tensor([144]), torch.ones(1), SMALL.chunk_frames).gate.median()
+    return learned
 
 
 @pytest.fixture(scope="session")

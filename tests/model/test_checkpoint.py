@@ -52,9 +52,19 @@ def test_a_factorized_model_makes_the_round_trip(factorized_encoder: GatedEncode
     assert loaded.model.state_dict().keys() == factorized_encoder.state_dict().keys()
 
 
+def test_a_learned_gate_makes_the_round_trip(learned_encoder: GatedEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, Checkpoint(learned_encoder, TOKENS, default_threshold=0.9))
+    loaded = load_checkpoint(path)
+    assert loaded.model.config == learned_encoder.config
+    assert loaded.model.lower.gate is not None
+    assert torch.equal(loaded.model.lower.gate.weight, learned_encoder.lower.gate.weight.half().float())
+
+
 def test_a_checkpoint_from_before_a_field_was_there_has_its_default(saved: Path, small_encoder: GatedEncoder) -> None:
     header = header_of(saved)
-    config = {key: value for key, value in json.loads(header["config"]).items() if key != "factorized"}
+    config = json.loads(header["config"])
+    del config["factorized"], config["gate"]["learned"]
     save_file(load_file(saved), saved, metadata=header | {"config": json.dumps(config)})
     assert load_checkpoint(saved).model.config == small_encoder.config
 

@@ -36,7 +36,7 @@ def test_json_round_trip() -> None:
         blank_id=3,
         front_end=FrontEndConfig(mels=64),
         lower=StackConfig(layers=2, width=64, kernel=7),
-        gate=GateConfig(spike_left=0),
+        gate=GateConfig(spike_left=0, learned=True),
         factorized=True,
         dropout=0.25,
     )

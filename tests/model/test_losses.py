@@ -17,6 +17,7 @@ from edge_asr.model.losses import (
     ctc_per_token,
     distillation,
     flat_start,
+    gate_cross_entropy,
     uniform_alignment,
     without_blank,
 )
@@ -281,6 +282,62 @@ def test_blank_and_labels_add_up_to_the_whole() -> None:
     parts = {form: taught(form, BLANK, KEEP, FRAMES) for form in ("kept", "blank", "labels")}
     assert parts["blank"][0] + parts["labels"][0] == pytest.approx(parts["kept"][0], abs=1e-5)
     assert (parts["blank"][1] + parts["labels"][1]).allclose(parts["kept"][1], atol=1e-6)
+
+
+@pytest.mark.parametrize("blank_id", [0, 3])
+def test_a_learned_gate_is_told_the_final_heads_blank(blank_id: int) -> None:
+    """As a soft target, frame by frame; padding teaches nothing, and neither does the final head learn."""
+    torch.manual_seed(0)
+    logits, above = torch.randn(2, 5, requires_grad=True), torch.randn(2, 5, 4, requires_grad=True)
+    out = output_of(torch.zeros(2, 5, 4), torch.log_softmax(above, 2), torch.ones(2, 5) > 0)
+    out.frames, out.gate = FRAMES, logits
+    valid = torch.arange(5) < FRAMES[:, None]
+    p, q = torch.softmax(above.detach(), 2)[valid][:, blank_id], torch.sigmoid(logits.detach())[valid]
+    loss = gate_cross_entropy(out, blank_id)
+    assert loss.item() == pytest.approx(float(-(p * q.log() + (1 - p) * (1 - q).log()).mean()), abs=1e-5)
+    loss.backward()
+    assert above.grad is None
+    assert logits.grad is not None
+    assert logits.grad[valid].allclose((q - p) / valid.sum(), atol=1e-6)
+    assert (logits.grad[~valid] == 0).all()
+
+
+def test_a_learned_gate_finds_what_the_final_head_will_say() -> None:
+    """One feature of the rows tells spikes, one frame in ten, from blank. The gate learns which is which, and how sure
+    the final head is of either."""
+    torch.manual_seed(0)
+    rows, gate = torch.randn(20, 50, 6), torch.nn.Linear(6, 1)
+    spike = torch.rand(20, 50) < 0.1
+    rows[:, :, 2] = spike.float() - 0.5
+    log_probs = torch.tensor([[0.95, 0.05, 1e-9], [0.1, 0.3, 0.6]]).log()  # what blank is, what a spike is
+    out = output_of(torch.zeros(20, 50, 3), log_probs[spike.long()], torch.ones(20, 50) > 0)
+    optimizer = torch.optim.Adam(gate.parameters(), lr=0.1)
+    for _ in range(300):
+        out.gate = gate(rows)[:, :, 0]
+        optimizer.zero_grad()
+        gate_cross_entropy(out, BLANK).backward()
+        optimizer.step()
+    found = torch.sigmoid(gate(rows)[:, :, 0])
+    assert found[~spike].allclose(torch.tensor(0.95), atol=0.02)
+    assert found[spike].allclose(torch.tensor(0.1), atol=0.02)
+
+
+def test_what_a_learned_gate_learns_reaches_its_head_only(learned_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    encoder = copy.deepcopy(learned_encoder).requires_grad_()
+    mel = encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    with torch.autocast("cpu", torch.bfloat16):
+        out = encoder(mel, torch.tensor([16]), torch.ones(1), 8, gate=False)
+    assert out.gate is not None
+    assert out.gate.dtype == torch.float32
+    gate_cross_entropy(out, BLANK).backward()
+    moved = {name for name, value in encoder.named_parameters() if value.grad is not None and value.grad.any()}
+    assert moved == {"lower.gate.weight", "lower.gate.bias"}
+
+
+def test_without_a_learned_gate_there_is_nothing_of_it(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    mel = small_encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    assert small_encoder(mel, torch.tensor([16]), torch.ones(1), 8).gate is None
+    assert not [name for name in small_encoder.state_dict() if "gate" in name]
 
 
 def test_the_flat_start_spreads_tokens_over_the_loud_region() -> None:

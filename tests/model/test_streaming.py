@@ -14,7 +14,7 @@ from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
 from edge_asr.model.gate import plan_blocks
 from edge_asr.model.losses import without_blank
 from export.program import Reset, StreamingProgram, few_rows
-from tests.model.conftest import SMALL
+from tests.model.conftest import SMALL, with_learned_gate
 
 TOLERANCE = 1e-4
 FRAME = SMALL.frame_samples
@@ -80,8 +80,9 @@ def with_chunk(encoder: GatedEncoder, chunk_frames: int) -> GatedEncoder:
 
 def threshold_that_spikes(encoder: GatedEncoder, samples: Tensor, ratio: float) -> float:
     """Between two neighbours in the sorted blank probabilities, so that rounding cannot change a decision."""
-    blank = run_parallel(encoder, samples, 1.0).intermediate[0, :, encoder.config.blank_id].exp()
-    blank = blank[: -(-len(samples) // FRAME)].sort().values
+    out = run_parallel(encoder, samples, 1.0)
+    blank = out.intermediate[:, :, encoder.config.blank_id].exp() if out.gate is None else out.gate.sigmoid()
+    blank = blank[0, : -(-len(samples) // FRAME)].sort().values
     near = range(max(1, int(len(blank) * (ratio - 0.1))), int(len(blank) * (ratio + 0.1)))
     best = max(near, key=lambda i: float(blank[i] - blank[i - 1]))
     return float(blank[best - 1] + blank[best]) / 2
@@ -146,6 +147,59 @@ def test_a_factorized_stream_equals_the_whole_utterance(
         assert torch.allclose(stream.partial[:, blank_id].exp(), blank, atol=TOLERANCE)
         label = ((1 - blank) / (SMALL.vocabulary - 1))[:, None].expand(-1, SMALL.vocabulary - 1)
         assert torch.allclose(without_blank(stream.partial, blank_id).exp(), label, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("extension", [{}, {"spike_left": 1}, {"spike_right": 2}], ids=str)
+@pytest.mark.parametrize("samples", [96_000, 3 * FRAME - 5], ids=["6 s", "less than a chunk"])
+def test_a_stream_with_a_learned_gate_equals_the_whole_utterance(
+    small_encoder: GatedEncoder, noisy_tones: Tensor, samples: int, extension: dict[str, int]
+) -> None:
+    """The gate decides by its own head, and the fixed extension goes on top; `partial` is the intermediate head's."""
+    encoder, audio = with_learned_gate(small_encoder, noisy_tones, **extension), noisy_tones[:samples]
+    thresholds = [1.0, 0.0]
+    if samples > 10 * FRAME:
+        thresholds += [threshold_that_spikes(encoder, audio, ratio) for ratio in (0.2, 0.35)]
+    for threshold in thresholds:
+        whole = run_parallel(encoder, audio, threshold)
+        stream = run_stream(StreamingProgram(encoder), audio, threshold)
+        frames = len(stream.keep)
+        assert torch.equal(stream.keep, whole.keep[0, :frames])
+        assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
+        assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+        assert whole.gate is not None
+        spikes = whole.gate[0, :frames].sigmoid() <= threshold
+        reach = [extension.get(side, 0) for side in ("spike_right", "spike_left")]
+        for frame, kept in enumerate(stream.keep):
+            chunk_end = (frame // SMALL.chunk_frames + 1) * SMALL.chunk_frames
+            assert kept == spikes[max(frame - reach[0], 0) : min(frame + reach[1] + 1, chunk_end)].any()
+        if 0 < threshold < 1:
+            assert 0 < stream.keep.sum() < frames
+            assert not torch.equal(spikes, whole.intermediate[0, :frames, SMALL.blank_id].exp() <= threshold)
+
+
+def test_a_factorized_model_may_have_a_learned_gate(factorized_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
+    """What `partial` says of blank is the intermediate head's still."""
+    encoder, blank_id = with_learned_gate(factorized_encoder, noisy_tones), factorized_encoder.config.blank_id
+    threshold = threshold_that_spikes(encoder, noisy_tones, 0.3)
+    whole = run_parallel(encoder, noisy_tones, threshold)
+    stream = run_stream(StreamingProgram(encoder), noisy_tones, threshold)
+    frames = len(stream.keep)
+    assert whole.gate is not None
+    assert 0 < stream.keep.sum() < frames
+    assert torch.equal(stream.keep, whole.gate[0, :frames].sigmoid() <= threshold)
+    assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+    blank = whole.intermediate[0, :frames, blank_id].exp().clamp(min=2 / (SMALL.vocabulary + 1))
+    assert torch.allclose(stream.partial[:, blank_id].exp(), blank, atol=TOLERANCE)
+
+
+def test_a_learned_gate_that_is_sure_of_nothing_above_skips_nothing_at_one(
+    learned_encoder: GatedEncoder, noisy_tones: Tensor
+) -> None:
+    encoder = copy.deepcopy(learned_encoder)
+    encoder.lower.gate.bias += 1_000.0
+    for threshold, kept in ((1.0, True), (0.999, False)):
+        assert (run_parallel(encoder, noisy_tones, threshold).keep[0, :150] == kept).all()
+        assert (run_stream(StreamingProgram(encoder), noisy_tones, threshold).keep == kept).all()
 
 
 def test_a_factorized_program_never_guesses_a_label(factorized_encoder: GatedEncoder, noisy_tones: Tensor) -> None:

@@ -47,6 +47,17 @@ def test_what_is_stated_is_taken(tmp_path: Path) -> None:
         ("[training]\ndev_speeds = [0.9, 1.1]", "dev_speeds must hold 1.0"),
         ("[training]\ndistillation = 3", "distillation must be 'kept', 'all', 'blank' or 'labels', not 3"),
         ("[training]\nskipped = 'passed'", "skipped must be 'blank' or 'intermediate', not 'passed'"),
+        ("[model]\ngate = { learned = true }", "a learned gate needs a gate_weight above 0"),
+        (
+            "[model]\ngate = { learned = true }\n[training]\ngate_weight = -1.0",
+            "a learned gate needs a gate_weight above",
+        ),
+        (
+            "[model]\ngate = { learned = true }\n[training]\ngate_weight = 0.3\ngate_probability = 1.0",
+            "a learned gate needs a gate_probability below 1",
+        ),
+        ("[training]\ngate_weight = 0.3", "gate_weight teaches a learned gate"),
+        ("[model]\ngate = { learned = false }\n[training]\ngate_weight = 0.3", "gate_weight teaches a learned gate"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, reason: str) -> None:

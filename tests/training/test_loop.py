@@ -21,6 +21,8 @@ import torch
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.config import EncoderConfig
+from edge_asr.model.encoder import EncoderOutput
+from edge_asr.model.losses import gate_cross_entropy, valid_frames
 from edge_asr.training import phones
 from edge_asr.training.config import RunConfig
 from edge_asr.training.loop import Trainer, pad
@@ -297,6 +299,63 @@ def test_a_factorized_model_trains_by_the_same_objective(tones: Path, tmp_path: 
     assert not any(torch.equal(trainer.model.state_dict()[name], value) for name, value in before.items())
 
 
+LEARNED = {"gate": {"learned": True, "spike_left": 0, "spike_right": 0}}
+
+
+def learned_config(**training: object) -> RunConfig:
+    usual = run_config(**{"gate_weight": 0.5, **training})
+    return dataclasses.replace(usual, model={**usual.model, **LEARNED})
+
+
+def test_batches_that_are_not_gated_teach_a_learned_gate(tones: Path, tmp_path: Path) -> None:
+    """After the flat start, which teaches both CTC heads alone; of a gated batch the final head has not seen all."""
+    config = learned_config(flat_start_steps=1, gate_from_step=2, gate_probability=1.0)
+    trainer = Trainer(config, tones, tmp_path)
+    batch = next(trainer.batches())
+    for taught in (False, True, False):
+        before = trainer.model.lower.gate.weight.detach().clone()
+        loss = trainer.step(batch)
+        assert ("gate" in loss) == taught
+        assert torch.equal(trainer.model.lower.gate.weight, before) != taught
+        if trainer.progress.step > 1:
+            parts = 0.3 * loss["intermediate"] + 0.7 * loss["final"] + 0.3 * loss["distillation"]
+            assert loss["total"] == pytest.approx(parts + 0.5 * loss.get("gate", 0.0), rel=1e-4)
+
+
+def test_a_learned_gate_foresees_the_upper_stack(tones: Path, tmp_path: Path) -> None:
+    """Taught by nothing else, its head learns what is blank to an upper stack of random weights and no layers, of
+    speakers that it has not heard: most of what the share of blank alone does not tell. Nothing but that head moves."""
+    alone = {"intermediate_weight": 0.0, "final_weight": 0.0, "distillation_weight": 0.0, "weight_decay": 0.0}
+    never = {"flat_start_steps": 0, "gate_from_step": 30, "spec_augment_from_step": 30}
+    config = learned_config(steps=30, peak_rate=5e-2, average_decay=0.9, batch_s=4.0, **alone, **never)
+    model = {**config.model, "upper": {**config.model["upper"], "layers": 0}}
+    trainer = Trainer(dataclasses.replace(config, model=model), tones, tmp_path)
+    waves = [example.waves[0].astype(np.float32) / 32_768 for example in trainer.dev]
+    batch = pad(waves, [()] * len(waves), trainer.model.config)
+
+    def hear() -> EncoderOutput:
+        with torch.no_grad():
+            mel = trainer.average.features(batch.samples)
+            return trainer.average(mel, batch.frames, torch.ones(len(waves)), 8, gate=False)
+
+    trainer.average.upper.head.weight.data[0] *= 16  # what a frame is taken for spreads
+    trainer.average.upper.head.bias.data[0] -= hear().final[:, :, 0].exp().logit().median()
+    trainer.model.load_state_dict(trainer.average.state_dict())
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    batches = trainer.batches()
+    for _ in range(30):
+        trainer.step(next(batches))
+
+    moved = {name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"lower.gate.weight", "lower.gate.bias"}
+    out = hear()
+    blank = out.final[:, :, 0].exp()
+    share = torch.full_like(blank, float(blank[valid_frames(out)].mean()))
+    least, most = (gate_cross_entropy(dataclasses.replace(out, gate=gate.logit(1e-6)), 0) for gate in (blank, share))
+    assert most - least > 0.03
+    assert gate_cross_entropy(out, 0) - least < 0.5 * (most - least)
+
+
 def test_phones_train_the_lower_stack_and_resume(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phones, "pronounce", one_phone_a_letter)
     config = run_config(steps=4, evaluate_every=4, flat_start_steps=1, phone_weight=0.5)
@@ -351,11 +410,30 @@ def test_a_shallower_model_starts_from_the_lowest_layers(tones: Path, tmp_path: 
         Trainer(dataclasses.replace(config, model=deeper), tones, tmp_path / "third")
 
 
+def test_a_gate_begins_to_learn_in_a_run_that_starts_from_another(
+    tones: Path, tmp_path: Path, straight_run: Path
+) -> None:
+    """Its head is fresh, all else is taken over; and what it has learnt is not dropped without a word."""
+    shutil.copytree(straight_run, tmp_path / "first")
+    started = Trainer(learned_config(start_from="first"), tones, tmp_path / "second")
+    first = load_checkpoint(tmp_path / "first" / "model.safetensors").model.state_dict()
+    for weights in (started.model.state_dict(), started.average.state_dict()):
+        assert weights.keys() - first.keys() == {"lower.gate.weight", "lower.gate.bias"}
+        assert all(torch.equal(weights[name], value) for name, value in first.items())
+    assert torch.equal(started.average.lower.gate.weight, started.model.lower.gate.weight)
+    started.save_model(started.model_path, threshold=0.9, step=0)
+    third = Trainer(learned_config(start_from="second"), tones, tmp_path / "third")
+    assert torch.equal(third.model.lower.gate.weight, started.model.lower.gate.weight.half().float())
+    with pytest.raises(EdgeAsrError, match=r"do not fit this run's \[model\]"):
+        Trainer(run_config(start_from="second"), tones, tmp_path / "fourth")
+
+
 def test_a_start_that_is_not_there_or_does_not_fit_is_told(tones: Path, tmp_path: Path, straight_run: Path) -> None:
     with pytest.raises(EdgeAsrError, match=r"nowhere/tokens.model: cannot start from that run"):
         Trainer(run_config(start_from="nowhere"), tones, tmp_path / "second")
     shutil.copytree(straight_run, tmp_path / "first")
-    for number, change in enumerate(({"subsampling_channels": 8}, {"factorized": True})):
+    changes = ({"subsampling_channels": 8}, {"factorized": True}, LEARNED | {"subsampling_channels": 8})
+    for number, change in enumerate(changes):
         other = dataclasses.replace(run_config(start_from="first"), model={**run_config().model, **change})
         with pytest.raises(EdgeAsrError, match=r"do not fit this run's \[model\]"):
             Trainer(other, tones, tmp_path / f"other {number}")
