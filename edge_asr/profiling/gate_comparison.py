@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_asr.contract import NEVER_SKIP
+from edge_asr.profiling.prediction import predicted_speed_up, upper_share
 from edge_asr.recognizer import Recognizer, Result, StepInfo
 
 
@@ -45,9 +46,8 @@ class GateComparison:
 
     @property
     def predicted_speed_up(self) -> float:
-        """What the skipped work predicts: the upper stack's share of the compute, times the share of frames skipped, is
-        saved, and nothing is spent on it. Blocks that run before they are full, and the gate itself, make it less."""
-        return 1 / (1 - self.upper_share * (1 - self.kept_frame_ratio))
+        """What the skipped work predicts."""
+        return predicted_speed_up(self.upper_share, self.kept_frame_ratio)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the texts, for JSON."""
@@ -126,4 +126,4 @@ def share_of_upper(with_upper_ms: Sequence[float], without_ms: Sequence[float]) 
     """Of the compute of a step; 0 where the gate never spared one. Medians: they are of the same machine and minute."""
     if not with_upper_ms or not without_ms:
         return 0.0
-    return max(0.0, 1 - statistics.median(without_ms) / statistics.median(with_upper_ms))
+    return upper_share(statistics.median(with_upper_ms), statistics.median(without_ms))
