@@ -49,6 +49,17 @@ class FactorizedHead(nn.Module):
         return [labels[..., : self.blank_id], blank, labels[..., self.blank_id :]]
 
 
+def factorized_start(head: dict[str, Tensor], blank_id: int) -> dict[str, Tensor]:
+    """`weight` and `bias` of a head that is one softmax -> those of a FactorizedHead to go on from: the labels keep
+    their probabilities among each other; blank stands against their mean, before against the sum of exponentials."""
+    start = {}
+    for name, rows in head.items():
+        labels = torch.cat([rows[:blank_id], rows[blank_id + 1 :]])
+        start[f"blank.{name}"] = rows[blank_id : blank_id + 1] - labels.mean(dim=0, keepdim=True)
+        start[f"labels.{name}"] = labels
+    return start
+
+
 def output_head(config: EncoderConfig, width: int) -> nn.Module:
     """A module from rows [..., width] to logits [..., vocabulary]."""
     if config.factorized:

@@ -31,6 +31,7 @@ from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
+from edge_asr.model.heads import factorized_start
 from edge_asr.model.losses import (
     consistency,
     ctc_per_token,
@@ -146,10 +147,15 @@ class Trainer:
 
     def take_over(self, checkpoint: Path) -> None:
         """Start from another run's weights. The gate may be cut differently, as it has none, or learned where the other
-        was not: then its head is fresh. There may be fewer upper layers: then the lowest are taken. Raises EdgeAsrError
-        where anything else differs."""
-        weights = load_checkpoint(checkpoint).model.state_dict()
-        own = self.model.state_dict()
+        was not: then its head is fresh. There may be fewer upper layers: then the lowest are taken. Heads may become
+        factorized ones: see `factorized_start`. Raises EdgeAsrError where anything else differs."""
+        start = load_checkpoint(checkpoint).model
+        weights, own = start.state_dict(), self.model.state_dict()
+        if self.model.config.factorized and not start.config.factorized:
+            for prefix in ("lower.head.", "upper.head."):
+                head = {name: weights.pop(prefix + name) for name in ("weight", "bias")}
+                parts = factorized_start(head, start.config.blank_id)
+                weights |= {prefix + name: value for name, value in parts.items()}
         above = [name for name in weights if name.startswith("upper.stack.layers.") and name not in own]
         fresh = {name: value for name, value in own.items() if name.startswith("lower.gate.") and name not in weights}
         try:
