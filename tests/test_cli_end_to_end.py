@@ -74,12 +74,14 @@ def test_a_chunk_that_is_no_whole_number_of_frames_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_inspect_shows_the_branch_and_its_delegates(run: Run, tiny_pte: Path) -> None:
+def test_inspect_shows_the_branches_and_their_delegates(run: Run, tiny_pte: Path) -> None:
     facts = run("inspect", tiny_pte, "--json").json
     assert {"step", "reset", "metadata"} <= set(facts["methods"])
-    (branch,) = facts["methods"]["step"]["branches"]
-    assert branch["taken"]["delegates"]
-    assert not branch["not_taken"]["delegates"]
+    lower, upper, size = facts["methods"]["step"]["branches"]
+    for branch in (lower, upper):
+        assert branch["taken"]["delegates"]
+        assert not branch["not_taken"]["delegates"]
+    assert upper["taken"]["delegates"] == [*size["taken"]["delegates"], *size["not_taken"]["delegates"]]
     shown = run("inspect", tiny_pte)
     assert (shown.code, shown.err) == (0, "")
     for word in (

