@@ -29,7 +29,7 @@ from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.memory import PlanBranchesApart, branches
-from export.program import LowerBlock, LoweredBlocks, Reset, StreamingProgram, UpperBlock, few_rows, initial_caches
+from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, few_rows, initial_caches
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
@@ -136,7 +136,7 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         few = UpperBlock(encoder, few_rows(encoder.config))
         lowered_upper, lowered_few = (lower_alone(block, example) for block in (UpperBlock(encoder), few))
         progress("exporting the program around them")
-        program = StreamingProgram(encoder, LoweredBlocks(lowered_lower, lowered_upper, lowered_few))
+        program = StreamingProgram(encoder, Blocks(lowered_lower, lowered_upper, lowered_few))
         step = torch.export.export(program, step_example(encoder), strict=True)
         reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
         progress("lowering the program")

@@ -150,7 +150,7 @@ def few_rows(config: EncoderConfig) -> int:
 
 
 @dataclass(frozen=True)
-class LoweredBlocks:
+class Blocks:
     """The three modules that do the arithmetic."""
 
     lower: nn.Module  # `LowerBlock`
@@ -186,7 +186,7 @@ class StreamingProgram(nn.Module):
     waiting_count: Tensor  # int64 [1], how many there are
     upper_valid: Tensor  # [1, left, 1], which rows of the upper caches are real
 
-    def __init__(self, encoder: GatedEncoder, lowered: LoweredBlocks | None = None) -> None:
+    def __init__(self, encoder: GatedEncoder, lowered: Blocks | None = None) -> None:
         """`lowered` stand in for `LowerBlock` and `UpperBlock`: their lowered forms, when exporting."""
         super().__init__()
         config = encoder.config
@@ -195,7 +195,7 @@ class StreamingProgram(nn.Module):
         self.lower_rotary = encoder.lower_rotary
         self.upper_rotary = encoder.upper_rotary
         few = few_rows(config)
-        blocks = lowered or LoweredBlocks(LowerBlock(encoder), UpperBlock(encoder), UpperBlock(encoder, few))
+        blocks = lowered or Blocks(LowerBlock(encoder), UpperBlock(encoder), UpperBlock(encoder, few))
         self.lower, self.upper, self.upper_of_few = blocks.lower, blocks.upper, blocks.upper_of_few
         left, frames = config.left_context_frames, config.chunk_frames
         state = {
@@ -219,7 +219,7 @@ class StreamingProgram(nn.Module):
             "zero": torch.tensor([0]),
             "one": torch.tensor([1]),
             "almost_full": torch.tensor([frames - 1]),
-            "few": torch.tensor([few_rows(config)]),
+            "few": torch.tensor([few]),
             "patience": torch.tensor([(config.gate.max_wait_chunks - 1) * frames]),
         }
         for name, value in (constants | state).items():

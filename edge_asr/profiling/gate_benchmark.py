@@ -18,6 +18,7 @@ from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.manifest import read_manifest
 from edge_asr.metrics import WerDifference, wer_difference
 from edge_asr.profiling.gate_comparison import compare_gate
+from edge_asr.profiling.prediction import SpeedUp
 from edge_asr.shipped import file_sha256
 
 
@@ -67,14 +68,14 @@ def command(
         print_json({**facts, "utterances": len(utterances), **ran})
         return
     spread = f"{comparison.ratio_low:.3f} to {comparison.ratio_high:.3f} over {repeat} passes"
-    realised = comparison.speed_up / comparison.predicted_speed_up
-    predicted = f"{comparison.predicted_speed_up:.2f}×, of which {realised:.0%} is realised"
+    saved = SpeedUp(comparison.speed_up, comparison.predicted_speed_up)
+    predicted = f"{saved.predicted:.2f}×, of which {saved.realised:.0%} is realised"
     print_rows(
         [
             ("gate on", f"{comparison.gated_s:.3f} s (threshold {comparison.threshold:g})"),
             ("gate off", f"{comparison.ungated_s:.3f} s"),
             ("ratio", f"{comparison.ratio:.3f} ({spread}): {comparison.saved:.1%} less compute"),
-            ("speed-up", f"{comparison.speed_up:.2f}×; the skipped work predicts {predicted}"),
+            ("speed-up", f"{saved.seen:.2f}×; the skipped work predicts {predicted}"),
             ("WER", wer_text(change)),
             ("kept frames", f"{comparison.kept_frame_ratio:.1%}"),
             ("audio", f"{comparison.audio_s:.1f} s, {len(utterances)} utterances"),

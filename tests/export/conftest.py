@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from edge_asr.contract import CONTRACT_VERSION, Metadata
-from edge_asr.model.config import EncoderConfig, GateConfig, StackConfig
+from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.lower import build_program
 from export.quantize import quantize
+from tests.model.conftest import with_learned_gate
 
 CONFIG = EncoderConfig(
     vocabulary=12,
@@ -80,51 +81,38 @@ def factorized_encoder(small_pcm: np.ndarray) -> GatedEncoder:
 
 @pytest.fixture(scope="session")
 def learned_encoder(small_encoder: GatedEncoder, small_pcm: np.ndarray) -> GatedEncoder:
-    """As `small_encoder`, with a gate of its own mind, whose probability spreads around 1/2 too."""
-    torch.manual_seed(0)
-    gate = GateConfig(spike_left=0, spike_right=0, learned=True)
-    encoder = GatedEncoder(dataclasses.replace(CONFIG, gate=gate)).eval().requires_grad_(False)
-    encoder.load_state_dict({**encoder.state_dict(), **small_encoder.state_dict()})
-    encoder.lower.gate.weight *= 8
-    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None])
-    encoder.lower.gate.bias -= encoder(mel, torch.tensor([104]), torch.ones(1), 8).gate.median()
-    return encoder
+    return with_learned_gate(small_encoder, torch.from_numpy(small_pcm))
+
+
+def exported(encoder: GatedEncoder, precision: str, folder: Path) -> Path:
+    """The `.pte` of an encoder, which stays as it is."""
+    copied = copy.deepcopy(encoder)
+    quantize(copied, precision)
+    path = folder / "small.pte"
+    path.write_bytes(build_program(copied, describe(CONFIG, precision), lambda _: None))
+    return path
 
 
 @pytest.fixture(scope="session")
 def learned_fp32_pte(learned_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("learned-fp32") / "small.pte"
-    path.write_bytes(build_program(learned_encoder, describe(CONFIG, "fp32"), lambda _: None))
-    return path
+    return exported(learned_encoder, "fp32", tmp_path_factory.mktemp("learned-fp32"))
 
 
 @pytest.fixture(scope="session")
 def factorized_fp32_pte(factorized_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("factorized-fp32") / "small.pte"
-    path.write_bytes(build_program(factorized_encoder, describe(CONFIG, "fp32"), lambda _: None))
-    return path
+    return exported(factorized_encoder, "fp32", tmp_path_factory.mktemp("factorized-fp32"))
 
 
 @pytest.fixture(scope="session")
 def factorized_int8_pte(factorized_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("factorized-int8") / "small.pte"
-    encoder = copy.deepcopy(factorized_encoder)
-    quantize(encoder, "int8")
-    path.write_bytes(build_program(encoder, describe(CONFIG, "int8"), lambda _: None))
-    return path
+    return exported(factorized_encoder, "int8", tmp_path_factory.mktemp("factorized-int8"))
 
 
 @pytest.fixture(scope="session")
 def fp32_pte(small_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fp32") / "small.pte"
-    path.write_bytes(build_program(small_encoder, describe(CONFIG, "fp32"), lambda _: None))
-    return path
+    return exported(small_encoder, "fp32", tmp_path_factory.mktemp("fp32"))
 
 
 @pytest.fixture(scope="session")
 def int8_pte(small_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("int8") / "small.pte"
-    encoder = copy.deepcopy(small_encoder)
-    quantize(encoder, "int8")
-    path.write_bytes(build_program(encoder, describe(CONFIG, "int8"), lambda _: None))
-    return path
+    return exported(small_encoder, "int8", tmp_path_factory.mktemp("int8"))

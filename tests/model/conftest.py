@@ -56,9 +56,11 @@ def with_learned_gate(encoder: GatedEncoder, samples: Tensor, **extension: int) 
     learned = GatedEncoder(replace(encoder.config, gate=gate)).eval().requires_grad_(False)
     learned.load_state_dict({**learned.state_dict(), **encoder.state_dict()})
     assert learned.lower.gate is not None
-    learned.lower.gate.weight *= 8
-    mel = learned.features(samples[: 144 * SMALL.frame_samples][None])
-    learned.lower.gate.bias -= learned(mel, torch.tensor([144]), torch.ones(1), SMALL.chunk_frames).gate.median()
+    learned.lower.gate.weight *= 16
+    chunk = learned.config.chunk_frames
+    frames = len(samples) // learned.config.frame_samples // chunk * chunk
+    mel = learned.features(samples[: frames * learned.config.frame_samples][None])
+    learned.lower.gate.bias -= learned(mel, torch.tensor([frames]), torch.ones(1), chunk).gate.median()
     return learned
 
 

@@ -88,6 +88,19 @@ def threshold_that_spikes(encoder: GatedEncoder, samples: Tensor, ratio: float) 
     return float(blank[best - 1] + blank[best]) / 2
 
 
+def thresholds_of(encoder: GatedEncoder, samples: Tensor) -> list[float]:
+    """Never skipping, skipping what is not certain, and where there is enough to hear, two between."""
+    between = (0.2, 0.35) if len(samples) > 10 * FRAME else ()
+    return [1.0, 0.0, *(threshold_that_spikes(encoder, samples, ratio) for ratio in between)]
+
+
+def assert_equal(stream: Stream, whole: EncoderOutput) -> None:
+    frames = len(stream.keep)
+    assert torch.equal(stream.keep, whole.keep[0, :frames])
+    assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
+    assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("chunk_frames", [8, 16, 4])
 @pytest.mark.parametrize(
     "samples",
@@ -99,16 +112,10 @@ def test_a_stream_equals_the_whole_utterance(
 ) -> None:
     encoder = with_chunk(small_encoder, chunk_frames)
     audio = noisy_tones[:samples]
-    thresholds = [1.0, 0.0]
-    if samples > 10 * FRAME:
-        thresholds += [threshold_that_spikes(encoder, audio, ratio) for ratio in (0.2, 0.35)]
-    for threshold in thresholds:
+    for threshold in thresholds_of(encoder, audio):
         whole = run_parallel(encoder, audio, threshold)
         stream = run_stream(StreamingProgram(encoder), audio, threshold)
-        frames = len(stream.keep)
-        assert torch.equal(stream.keep, whole.keep[0, :frames])
-        assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
-        assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+        assert_equal(stream, whole)
 
 
 @pytest.mark.parametrize("stack", ["lower", "upper"])
@@ -122,9 +129,7 @@ def test_a_stack_without_attention_streams_as_well(noisy_tones: Tensor, stack: s
     whole = run_parallel(encoder, noisy_tones, threshold)
     frames = len(stream.keep)
     assert 0 < stream.keep.sum() < frames
-    assert torch.equal(stream.keep, whole.keep[0, :frames])
-    assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
-    assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+    assert_equal(stream, whole)
 
 
 @pytest.mark.parametrize("samples", [96_000, 3 * FRAME - 5], ids=["6 s", "less than a chunk"])
@@ -133,10 +138,7 @@ def test_a_factorized_stream_equals_the_whole_utterance(
 ) -> None:
     """But for the labels of the intermediate head, of which the program knows nothing when it tells `partial`."""
     audio, blank_id = noisy_tones[:samples], factorized_encoder.config.blank_id
-    thresholds = [1.0, 0.0]
-    if samples > 10 * FRAME:
-        thresholds += [threshold_that_spikes(factorized_encoder, audio, ratio) for ratio in (0.2, 0.35)]
-    for threshold in thresholds:
+    for threshold in thresholds_of(factorized_encoder, audio):
         whole = run_parallel(factorized_encoder, audio, threshold)
         stream = run_stream(StreamingProgram(factorized_encoder), audio, threshold)
         frames = len(stream.keep)
@@ -156,16 +158,11 @@ def test_a_stream_with_a_learned_gate_equals_the_whole_utterance(
 ) -> None:
     """The gate decides by its own head, and the fixed extension goes on top; `partial` is the intermediate head's."""
     encoder, audio = with_learned_gate(small_encoder, noisy_tones, **extension), noisy_tones[:samples]
-    thresholds = [1.0, 0.0]
-    if samples > 10 * FRAME:
-        thresholds += [threshold_that_spikes(encoder, audio, ratio) for ratio in (0.2, 0.35)]
-    for threshold in thresholds:
+    for threshold in thresholds_of(encoder, audio):
         whole = run_parallel(encoder, audio, threshold)
         stream = run_stream(StreamingProgram(encoder), audio, threshold)
         frames = len(stream.keep)
-        assert torch.equal(stream.keep, whole.keep[0, :frames])
-        assert torch.allclose(stream.partial, whole.intermediate[0, :frames], atol=TOLERANCE)
-        assert torch.allclose(stream.final, whole.final[0, :frames], atol=TOLERANCE)
+        assert_equal(stream, whole)
         assert whole.gate is not None
         spikes = whole.gate[0, :frames].sigmoid() <= threshold
         reach = [extension.get(side, 0) for side in ("spike_right", "spike_left")]
