@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edge_asr import shipped
+from edge_asr.commands.model import checkpoint_or_shipped, model_or_shipped
 from edge_asr.errors import EdgeAsrError
 
 
@@ -18,7 +19,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for the shipped checkpoint; the cache is a folder that does not exist yet."""
     path = tmp_path / "an4.safetensors"
     path.write_bytes(b"weights")
-    monkeypatch.setattr(shipped, "CHECKPOINT", path)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     monkeypatch.setenv("EDGE_ASR_CACHE", str(tmp_path / "cache" / "edge-asr"))
     return path
 
@@ -46,6 +47,19 @@ def test_it_is_exported_once_and_says_so(checkpoint: Path, exports: list[Path], 
     assert first.parent == tmp_path / "cache" / "edge-asr"
     assert len(said) == 1
     assert "once" in said[0]
+
+
+def test_a_size_stands_for_a_checkpoint_and_for_its_pte(checkpoint: Path, exports: list[Path]) -> None:
+    small = checkpoint.with_name("an4-small.safetensors")
+    small.write_bytes(b"fewer weights")
+    assert checkpoint_or_shipped(Path("small")) == small
+    assert checkpoint_or_shipped(Path("base")) == checkpoint_or_shipped(None) == checkpoint
+    assert checkpoint_or_shipped(Path("runs/small.safetensors")) == Path("runs/small.safetensors")
+    pte = model_or_shipped(Path("small"))
+    assert pte.read_bytes() == b"fewer weights"
+    assert model_or_shipped(Path("base")) == model_or_shipped(None) != pte
+    assert model_or_shipped(Path("small.pte")) == Path("small.pte")
+    assert len(exports) == 2
 
 
 def test_another_checkpoint_is_exported_anew(checkpoint: Path, exports: list[Path]) -> None:

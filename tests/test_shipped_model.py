@@ -14,7 +14,7 @@ from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.manifest import read_manifest
 from edge_asr.recognizer import Recognizer, Result
-from edge_asr.shipped import CHECKPOINT
+from edge_asr.shipped import shipped_checkpoint
 from tests.outcome import Run
 
 WER_LIMIT = 7.4  # percent, AN4 test, streaming, gate on
@@ -57,7 +57,7 @@ def test_word_errors_on_an4_test_with_the_gate_on_and_off(run: Run, shipped_pte:
 
 def test_files_are_as_small_as_promised(shipped_pte: Path) -> None:
     assert shipped_pte.stat().st_size <= PTE_LIMIT_BYTES
-    assert CHECKPOINT.stat().st_size <= CHECKPOINT_LIMIT_BYTES
+    assert shipped_checkpoint().stat().st_size <= CHECKPOINT_LIMIT_BYTES
 
 
 def test_the_bundled_recording_is_understood(recognizer: Recognizer) -> None:
@@ -101,7 +101,7 @@ def test_digital_silence_has_no_words_and_skips_nearly_all(recognizer: Recognize
 def test_fp32_equals_eager_pytorch_over_whole_streams(tmp_path: Path) -> None:
     from export.build import build
 
-    report = build(CHECKPOINT, tmp_path / "fp32.pte", precision="fp32")
+    report = build(shipped_checkpoint(), tmp_path / "fp32.pte", precision="fp32")
     differences = [value for name, value in report.checks.items() if name.startswith("max difference")]
     assert len(differences) == 3
     assert all(isinstance(value, float) and value <= 1e-4 for value in differences)

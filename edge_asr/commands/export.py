@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from edge_asr.commands.model import checkpoint_or_shipped
 from edge_asr.commands.options import json_option
 from edge_asr.commands.screen import print_json, stages
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
-from edge_asr.shipped import shipped_checkpoint
 
 
 @click.command("export")
@@ -41,7 +41,8 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
 
     What was written is checked before it gets its name: against eager PyTorch over a whole stream, and its structure
     (branches whose layers are delegate calls, no matrix multiplication outside a delegate). A failed check
-    leaves no file behind. It takes one to four minutes. Without CHECKPOINT, the shipped one is exported.
+    leaves no file behind. It takes one to four minutes. Without CHECKPOINT, the shipped one is exported;
+    CHECKPOINT may also be the size of a shipped one, `base` or `small`.
 
     \b
       int8    a quarter of the bytes of fp32 and the fastest; what is shipped
@@ -51,10 +52,11 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     \b
     Examples:
       edge-asr export -o model.pte
-      edge-asr export runs/an4/model.safetensors -o small.pte --precision int4
+      edge-asr export small -o small.pte
+      edge-asr export runs/an4/model.safetensors -o mine.pte --precision int4
       edge-asr export -o low-latency.pte --chunk-ms 320
     """
-    source = checkpoint or shipped_checkpoint()
+    source = checkpoint_or_shipped(checkpoint)
     require_extra("export", "an export")
     require_writable(output)
     from export.build import build  # needs torch

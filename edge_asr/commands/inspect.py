@@ -17,7 +17,8 @@ from edge_asr.extras import require_extra
 @click.argument("pte", required=False, type=click.Path(path_type=Path))
 @json_option
 def command(pte: Path | None, as_json: bool) -> None:
-    """Show what is inside a .pte, without running it. Without PTE, inside the shipped model's.
+    """Show what is inside a .pte, without running it. PTE may be the size of a shipped model,
+    `base` (the default) or `small`.
 
     \b
     metadata     what a host needs to run it, and where it comes from

@@ -6,15 +6,27 @@ from pathlib import Path
 
 from edge_asr.commands.screen import notice, stages
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import shipped_pte
+from edge_asr.shipped import BASE, CHECKPOINTS, shipped_checkpoint, shipped_pte
 
 
 def model_or_shipped(model: Path | None) -> Path:
-    """The named `.pte`, or the shipped one, exported first where the cache lacks it."""
-    if model is not None:
+    """The `.pte` at a path; or the shipped one of a size, exported first where the cache lacks it."""
+    if model is not None and not names_size(model):
         return model
     with stages("exporting") as progress:
-        return shipped_pte(notice, progress)
+        return shipped_pte(notice, progress, str(model or BASE))
+
+
+def checkpoint_or_shipped(checkpoint: Path | None) -> Path:
+    """The checkpoint at a path, or the shipped one of a size."""
+    if checkpoint is not None and not names_size(checkpoint):
+        return checkpoint
+    return shipped_checkpoint(str(checkpoint or BASE))
+
+
+def names_size(model: Path | str) -> bool:
+    """Whether it is the size of a shipped model, and no path."""
+    return str(model) in CHECKPOINTS
 
 
 def open_model(path: Path, threads: int, backend: str | None = None) -> Recognizer:

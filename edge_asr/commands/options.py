@@ -42,8 +42,9 @@ def model_option(function: F) -> F:
     return click.option(
         "--model",
         type=click.Path(path_type=Path),
-        metavar="PTE",
-        help="The .pte to run. Default: the shipped checkpoint, exported once into the cache folder.",
+        metavar="PTE|SIZE",
+        help="The .pte to run, or the size of a shipped model, `base` (the default) or `small`, which is exported once "
+        "into the cache folder.",
     )(function)
 
 

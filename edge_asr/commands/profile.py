@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from edge_asr.commands.model import model_or_shipped
+from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
     OFF,
     Threshold,
@@ -45,12 +44,11 @@ from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.local import NAME as LOCAL
 from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
 from edge_asr.profiling.targets.protocol import Target
-from edge_asr.shipped import KEY_DIGITS
+from edge_asr.shipped import CHECKPOINTS
 
 NOT_QUOTABLE = 3  # exit code under --strict
 STDOUT = "-"
 NONE = "none"
-CACHE_KEY = re.compile(rf"-[0-9a-f]{{{KEY_DIGITS}}}$")  # in the name of the exported shipped model
 PIPE_WIDTH = 200  # where no terminal limits a table
 DEFAULTS = Plan()
 
@@ -93,8 +91,9 @@ class Outputs:
 @click.option(
     "--against",
     multiple=True,
-    metavar="off|PTE|NAME",
-    help="What to compare with, interleaved with it: `off` (the same file, ungated; the default), another .pte, "
+    metavar="off|PTE|SIZE|NAME",
+    help="What to compare with, interleaved with it: `off` (the same file, ungated; the default), another .pte "
+    "or shipped size, "
     f"{', '.join(BASELINES)} (`pip install '.[baselines]'`), or `none`. May be repeated.",
 )
 @click.option(
@@ -201,7 +200,10 @@ def command(
     outputs.check()
     meter_options = MeterOptions(meter_name, energy_log, parse_options(energy_columns), energy_estimate)
     check_names(against, target_name)
-    programs = Programs(read_program(model_or_shipped(model)), [read_program(Path(n)) for n in against if is_file(n)])
+    programs = Programs(
+        read_program(model_or_shipped(model)),
+        [read_program(model_or_shipped(Path(name))) for name in against if names_model(name)],
+    )
     with contextlib.ExitStack() as stack:
         with progress_bar("reading recordings", len(found)) as advance:
             recordings = stack.enter_context(as_waves(found, advance))
@@ -280,9 +282,9 @@ class Programs:
         return list(dict.fromkeys([self.main.path, *(program.path for program in self.others)]))
 
 
-def is_file(name: str) -> bool:
-    """Whether `--against` names a file: what has a suffix or a folder is one, be it there or not."""
-    return name not in (OFF, NONE, *BASELINES) and ("/" in name or "." in name)
+def names_model(name: str) -> bool:
+    """Whether `--against` names a shipped model, or a file: what has a suffix or folder is one, be it there or not."""
+    return names_size(name) or (name not in (OFF, NONE, *BASELINES) and ("/" in name or "." in name))
 
 
 def check_names(against: Sequence[str], target_name: str) -> None:
@@ -290,9 +292,10 @@ def check_names(against: Sequence[str], target_name: str) -> None:
     for name in against:
         if name in BASELINES and target_name != LOCAL:
             raise EdgeAsrError(f"--against {name}: baselines run on this machine only, and the target is {target_name}")
-        if name not in (OFF, NONE, *BASELINES) and not is_file(name):
+        if name not in (OFF, NONE, *BASELINES) and not names_model(name):
             raise EdgeAsrError(
-                f"--against {name}: neither `off`, a .pte file, `none`, nor one of {', '.join(BASELINES)}"
+                f"--against {name}: neither `off`, a .pte file, a shipped size ({', '.join(CHECKPOINTS)}), `none`, "
+                f"nor one of {', '.join(BASELINES)}"
             )
 
 
@@ -338,7 +341,7 @@ def prefixes_of(programs: Sequence[Program]) -> dict[Path, str]:
     paths = list(dict.fromkeys(program.path for program in programs))
     if len(paths) == 1:
         return {paths[0]: ""}
-    stems = {path: CACHE_KEY.sub("", path.stem) for path in paths}
+    stems = {program.path: program.name for program in programs}
     names = list(stems.values())
     return {path: stem if names.count(stem) == 1 else str(path) for path, stem in stems.items()}
 

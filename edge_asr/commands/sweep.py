@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.model import model_or_shipped
+from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
     Threshold,
     cpus_option,
@@ -97,8 +97,8 @@ class AsTyped(click.Command):
     "models",
     multiple=True,
     type=click.Path(path_type=Path),
-    metavar="PTE",
-    help="A .pte; name as many as are to be compared. Default: the shipped one.",
+    metavar="PTE|SIZE",
+    help="A .pte, or a shipped model's size (`base`, `small`); name as many as are to be compared. Default: `base`.",
 )
 @click.option("--thresholds", type=Thresholds(), default=(), help="Of each file. Default: seven, from off to 0.5.")
 @click.option(
@@ -112,7 +112,7 @@ class AsTyped(click.Command):
     "--checkpoint",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The weights of the first model, for ONNX Runtime. Default: the shipped ones.",
+    help="The weights of the first model, for ONNX Runtime. Default: those of the shipped one.",
 )
 @click.option(
     "-o",
@@ -239,11 +239,11 @@ def others(asked: Asked, first: Program, target: Target) -> list[Contender]:
     """What --against names. Raises EdgeAsrError."""
     found: list[Contender] = []
     for name in asked.against:
-        if name not in NAMES and Path(name).suffix != ".pte":
-            raise EdgeAsrError(f"--against {name}: neither {', '.join(NAMES)}, nor a .pte file")
+        if name not in NAMES and not names_size(name) and Path(name).suffix != ".pte":
+            raise EdgeAsrError(f"--against {name}: neither {', '.join(NAMES)}, nor a .pte file or a shipped size")
         if name not in NAMES:
-            program = read_program(Path(name))
-            found.append(gated(target, program, NEVER_SKIP, asked.threads, asked.cpus, program.path.stem))
+            program = read_program(model_or_shipped(Path(name)))
+            found.append(gated(target, program, NEVER_SKIP, asked.threads, asked.cpus, program.name))
             continue
         if target.name != "local":
             raise EdgeAsrError(

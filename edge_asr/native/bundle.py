@@ -28,7 +28,7 @@ from edge_asr.native.build import SDK_LICENCE, Build, build, compilers
 from edge_asr.native.elf import closure
 from edge_asr.native.sdk import SDK_VERSION
 from edge_asr.native.target import Target
-from edge_asr.shipped import CHECKPOINT, cached_pte, file_sha256
+from edge_asr.shipped import cached_pte, file_sha256, model_card, shipped_checkpoints
 
 FORMAT = "edge-asr-bundle"
 FACTS = "bundle.json"  # marks a folder as ours, and lists its files
@@ -202,15 +202,19 @@ def add_licences(folder: Path, built: Build, model: Path) -> None:
         "ExecuTorch.txt": built.folder / SDK_LICENCE,
         "nlohmann-json.txt": documents / "nlohmann-json3-dev" / "copyright",
         "GCC.txt": documents / f"libstdc++6{cross}" / "copyright",
-        "model.md": CHECKPOINT.parent / "MODEL_CARD.md" if is_shipped(model) else None,
+        "model.md": card_of(model),
     }
     for name, text in texts.items():
         if text is not None and text.is_file():
             shutil.copyfile(text, folder / name)
 
 
-def is_shipped(model: Path) -> bool:
-    return CHECKPOINT.is_file() and os.path.realpath(model) == os.path.realpath(cached_pte(CHECKPOINT))
+def card_of(model: Path) -> Path | None:
+    """Of a shipped model."""
+    for checkpoint in shipped_checkpoints():
+        if os.path.realpath(model) == os.path.realpath(cached_pte(checkpoint)):
+            return model_card(checkpoint)
+    return None
 
 
 def own_licence() -> Path | None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from edge_asr.backends.program_file import check_program_file
 from edge_asr.contract import FORMAT, Metadata
 from edge_asr.errors import EdgeAsrError
-from edge_asr.shipped import file_sha256
+from edge_asr.shipped import KEY_DIGITS, file_sha256
 
 METADATA_STARTS = re.compile(rb'\{"format": "%s", ' % FORMAT.encode())
 LONGEST_METADATA = 2**20  # bytes
+CACHE_KEY = re.compile(rf"-[0-9a-f]{{{KEY_DIGITS}}}$")  # in the name of an exported shipped model
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Program:
     path: Path
     sha256: str
     metadata: Metadata
+
+    @property
+    def name(self) -> str:
+        """The file's, in short."""
+        return CACHE_KEY.sub("", self.path.stem)
 
 
 def read_program(path: Path) -> Program:

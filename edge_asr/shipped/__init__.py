@@ -1,4 +1,4 @@
-"""The checkpoint that comes with the package, and its `.pte`, exported once into the user's cache folder."""
+"""The checkpoints that come with the package, and their `.pte`s, exported once into the user's cache folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from edge_asr.contract import CONTRACT_VERSION
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 
-CHECKPOINT = Path(__file__).parent / "an4.safetensors"
+FOLDER = Path(__file__).parent
+BASE = "base"
+CHECKPOINTS = {BASE: "an4.safetensors", "small": "an4-small.safetensors"}  # by size; a model card lies beside each
 CACHE_VARIABLE = "EDGE_ASR_CACHE"
 PRECISION = "int8"
 
@@ -31,11 +33,22 @@ def cache_folder() -> Path:
     return Path(named).expanduser() if named else platformdirs.user_cache_path("edge-asr")
 
 
-def shipped_checkpoint() -> Path:
-    """Raises EdgeAsrError where the package came without its checkpoint."""
-    if not CHECKPOINT.is_file():
-        raise EdgeAsrError(f"{CHECKPOINT}: the shipped checkpoint is missing: install edge-asr again, or pass --model")
-    return CHECKPOINT
+def shipped_checkpoint(size: str = BASE) -> Path:
+    """Raises EdgeAsrError where the package came without it."""
+    path = FOLDER / CHECKPOINTS[size]
+    if not path.is_file():
+        raise EdgeAsrError(f"{path}: the shipped checkpoint is missing: install edge-asr again, or pass --model")
+    return path
+
+
+def shipped_checkpoints() -> list[Path]:
+    """All that are there."""
+    return [path for path in (FOLDER / name for name in CHECKPOINTS.values()) if path.is_file()]
+
+
+def model_card(checkpoint: Path) -> Path:
+    """What a shipped checkpoint was made from and what it is good for."""
+    return checkpoint.with_suffix(".md")
 
 
 def cached_pte(checkpoint: Path) -> Path:
@@ -44,12 +57,12 @@ def cached_pte(checkpoint: Path) -> Path:
     return cache_folder() / f"{checkpoint.stem}-{PRECISION}-{digest[:KEY_DIGITS]}.pte"
 
 
-def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | None = None) -> Path:
-    """The shipped model as a `.pte`. `tell` gets one line where it must first be exported, `progress` each stage.
+def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | None = None, size: str = BASE) -> Path:
+    """A shipped model as a `.pte`. `tell` gets one line where it must first be exported, `progress` each stage.
 
     Raises EdgeAsrError where the export fails or the cache folder cannot be written.
     """
-    checkpoint = shipped_checkpoint()
+    checkpoint = shipped_checkpoint(size)
     path = cached_pte(checkpoint)
     if path.is_file():
         return path

@@ -14,7 +14,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 from edge_asr.profiling.baselines.baseline import Baseline
 from edge_asr.profiling.report import Setting
-from edge_asr.shipped import cache_folder, exporter_fingerprint, file_sha256, shipped_checkpoint
+from edge_asr.shipped import cache_folder, exporter_fingerprint, file_sha256, shipped_checkpoints
 
 MODULES = "edge_asr.profiling.baselines"
 ONNX_PREFIX = "onnxruntime-"
@@ -29,7 +29,7 @@ class Ingredients:
     """What baselines are made from, beside their names."""
 
     metadata: Metadata  # of the `.pte` that they are compared with
-    checkpoint: Path | None = None  # its weights; None: the shipped ones
+    checkpoint: Path | None = None  # its weights; None: a shipped one
     threads: int = 1
     cpus: str | None = None
 
@@ -46,12 +46,8 @@ def choose_baseline(name: str, ingredients: Ingredients, tell: Tell | None = Non
 
 def onnx_baseline(precision: str, ingredients: Ingredients, tell: Tell) -> Baseline:
     """The same weights, ungated. Raises EdgeAsrError where the checkpoint is not the one in the `.pte`."""
-    checkpoint = ingredients.checkpoint or shipped_checkpoint()
     metadata = ingredients.metadata
-    if file_sha256(checkpoint) != metadata.training.get("checkpoint_sha256"):
-        raise EdgeAsrError(
-            f"{checkpoint}: these are other weights than the .pte's: name the checkpoint that it was exported from"
-        )
+    checkpoint = exported_from(metadata, ingredients.checkpoint)
     path = made_onnx(checkpoint, precision, round(metadata.chunk_ms), tell)
     setting = Setting(
         name=f"onnxruntime {precision}",
@@ -69,6 +65,18 @@ def onnx_baseline(precision: str, ingredients: Ingredients, tell: Tell) -> Basel
         (str(path),),
         ingredients.threads,
         ingredients.cpus,
+    )
+
+
+def exported_from(metadata: Metadata, named: Path | None) -> Path:
+    """The checkpoint that has the `.pte`'s weights: the named one, or a shipped one. Raises EdgeAsrError."""
+    candidates = [named] if named else shipped_checkpoints()
+    for checkpoint in candidates:
+        if file_sha256(checkpoint) == metadata.training.get("checkpoint_sha256"):
+            return checkpoint
+    raise EdgeAsrError(
+        f"{named or 'the shipped checkpoints'}: these are other weights than the .pte's: "
+        "name the checkpoint that it was exported from"
     )
 
 

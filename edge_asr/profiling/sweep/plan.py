@@ -35,8 +35,8 @@ def names_of(programs: Sequence[Program]) -> list[str]:
     for attempt in (
         [program.metadata.precision for program in programs],
         [f"{program.metadata.precision} {program.metadata.chunk_ms:g} ms" for program in programs],
-        [program.path.stem for program in programs],
+        [program.name for program in programs],
     ):
         if len(set(attempt)) == len(programs):
             return attempt
-    return [f"{program.path.stem} {program.sha256[:6]}" for program in programs]
+    return [f"{program.name} {program.sha256[:6]}" for program in programs]
