@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.commands.model import model_or_shipped
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.manifest import read_manifest
 from edge_asr.recognizer import Recognizer, Result
-from edge_asr.shipped import shipped_checkpoint
+from edge_asr.shipped import CHECKPOINTS, file_sha256, model_card, shipped_checkpoint
 from tests.outcome import Run
 
 WER_LIMIT = 7.4  # percent, AN4 test, streaming, gate on
 GATE_COST_LIMIT = 0.3  # points of WER that the gate may cost on the same file
 KEPT_LIMIT = 0.35  # share of frames that may go through the upper stack
-PTE_LIMIT_BYTES = 8_000_000
+PTE_LIMIT_BYTES = {"base": 8_000_000, "small": 4_000_000}
 CHECKPOINT_LIMIT_BYTES = 16_000_000
 
 pytestmark = pytest.mark.slow
@@ -44,9 +45,10 @@ def answers(result: Result) -> tuple[object, ...]:
     return result.text, result.words, result.counters.frames, result.counters.kept_frames, result.counters.upper_runs
 
 
-def test_word_errors_on_an4_test_with_the_gate_on_and_off(run: Run, shipped_pte: Path, an4_test: Path) -> None:
-    gated = run("evaluate", an4_test, "--model", shipped_pte, "--json").json
-    never = run("evaluate", an4_test, "--model", shipped_pte, "--threshold", "off", "--json").json
+@pytest.mark.parametrize("size", CHECKPOINTS)
+def test_word_errors_on_an4_test_with_the_gate_on_and_off(run: Run, size: str, an4_test: Path) -> None:
+    gated = run("evaluate", an4_test, "--model", size, "--json").json
+    never = run("evaluate", an4_test, "--model", size, "--threshold", "off", "--json").json
     assert (gated["utterances"], gated["words"]) == (130, 773)
     assert gated["wer"] <= WER_LIMIT
     assert gated["wer"] - never["wer"] <= GATE_COST_LIMIT
@@ -55,9 +57,12 @@ def test_word_errors_on_an4_test_with_the_gate_on_and_off(run: Run, shipped_pte:
     assert gated["upper_runs"] < never["upper_runs"]
 
 
-def test_files_are_as_small_as_promised(shipped_pte: Path) -> None:
-    assert shipped_pte.stat().st_size <= PTE_LIMIT_BYTES
-    assert shipped_checkpoint().stat().st_size <= CHECKPOINT_LIMIT_BYTES
+@pytest.mark.parametrize("size", CHECKPOINTS)
+def test_files_are_as_small_as_promised_and_have_a_model_card(size: str) -> None:
+    checkpoint = shipped_checkpoint(size)
+    assert model_or_shipped(Path(size)).stat().st_size <= PTE_LIMIT_BYTES[size]
+    assert checkpoint.stat().st_size <= CHECKPOINT_LIMIT_BYTES
+    assert file_sha256(checkpoint) in model_card(checkpoint).read_text("utf-8")
 
 
 def test_the_bundled_recording_is_understood(recognizer: Recognizer) -> None:

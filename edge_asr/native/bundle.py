@@ -28,7 +28,7 @@ from edge_asr.native.build import SDK_LICENCE, Build, build, compilers
 from edge_asr.native.elf import closure
 from edge_asr.native.sdk import SDK_VERSION
 from edge_asr.native.target import Target
-from edge_asr.shipped import cached_pte, file_sha256, model_card, shipped_checkpoints
+from edge_asr.shipped import CORPUS_LICENCE, cached_pte, file_sha256, model_card, shipped_checkpoints
 
 FORMAT = "edge-asr-bundle"
 FACTS = "bundle.json"  # marks a folder as ours, and lists its files
@@ -197,12 +197,14 @@ def add_licences(folder: Path, built: Build, model: Path) -> None:
     (folder / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
     documents = Path("/usr/share/doc")
     cross = "" if built.target.is_here else f"-{DEBIAN_NAMES[built.target.machine]}-cross"
+    card = card_of(model)
     texts = {
         "edge-asr.txt": own_licence(),
         "ExecuTorch.txt": built.folder / SDK_LICENCE,
         "nlohmann-json.txt": documents / "nlohmann-json3-dev" / "copyright",
         "GCC.txt": documents / f"libstdc++6{cross}" / "copyright",
-        "model.md": card_of(model),
+        "model.md": card,
+        "AN4-LICENSE.txt": CORPUS_LICENCE if card else None,
     }
     for name, text in texts.items():
         if text is not None and text.is_file():

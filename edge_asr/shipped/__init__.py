@@ -19,6 +19,7 @@ from edge_asr.extras import require_extra
 FOLDER = Path(__file__).parent
 BASE = "base"
 CHECKPOINTS = {BASE: "an4.safetensors", "small": "an4-small.safetensors"}  # by size; a model card lies beside each
+CORPUS_LICENCE = FOLDER / "AN4-LICENSE.txt"  # asks to go wherever weights trained on AN4 go
 CACHE_VARIABLE = "EDGE_ASR_CACHE"
 PRECISION = "int8"
 

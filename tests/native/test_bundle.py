@@ -191,7 +191,9 @@ def test_the_command_bundles_the_shipped_model(
     assert answer["demo_text"] == TEXT
     assert answer["target"] == named_target(None).name
     assert answer["bytes"] == sum(path.stat().st_size for path in (tmp_path / "board").rglob("*") if path.is_file())
-    assert "AN4" in (tmp_path / "board" / "licences" / "model.md").read_text()
+    licences = tmp_path / "board" / "licences"
+    assert "AN4" in (licences / "model.md").read_text()
+    assert "Carnegie Mellon" in (licences / "AN4-LICENSE.txt").read_text()
     again = run("bundle", "-o", tmp_path / "board", "--force")
     assert (again.code, again.err) == (0, "")
     assert TEXT in again.out
