@@ -103,6 +103,15 @@ def test_digital_silence_has_no_words_and_skips_nearly_all(recognizer: Recognize
     assert result.counters.kept_frames <= 0.05 * result.counters.frames
 
 
+def test_fp32_equals_eager_pytorch_over_whole_streams(tmp_path: Path) -> None:
+    from export.build import build
+
+    report = build(shipped_checkpoint(), tmp_path / "fp32.pte", precision="fp32")
+    differences = [value for name, value in report.checks.items() if name.startswith("max difference")]
+    assert len(differences) == 3
+    assert all(isinstance(value, float) and value <= 1e-4 for value in differences)
+
+
 def test_metadata_names_the_checkpoint_and_the_run(recognizer: Recognizer) -> None:
     training = recognizer.metadata.training
     assert set(training) >= {"checkpoint_sha256", "config_sha256", "git_commit", "step"}

@@ -104,9 +104,9 @@ class AsTyped(click.Command):
 @click.option(
     "--against",
     multiple=True,
-    metavar="NAME|PTE",
-    help=f"Another runtime beside ours ({', '.join(NAMES)}), or a .pte that is measured with its gate off: "
-    "a static model, say.",
+    metavar="NAME|PTE|SIZE",
+    help=f"Another runtime beside ours ({', '.join(NAMES)}), or a .pte or shipped size that is measured with its gate "
+    "off: a static model, say.",
 )
 @click.option(
     "--checkpoint",
