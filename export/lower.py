@@ -29,7 +29,7 @@ from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.memory import PlanBranchesApart, branches
-from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, few_rows, initial_caches
+from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, block_sizes, initial_caches
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
@@ -92,8 +92,8 @@ def compose(programs: dict[str, ExportedProgram], constants: dict[str, Tensor]) 
 def stack_example(config: EncoderConfig, stack: StackConfig) -> tuple[Tensor, ...]:
     """What both blocks take after their rows, in their shapes: valid, cos, sin, bias, caches."""
     frames, left = config.chunk_frames, config.left_context_frames
-    angles = torch.ones(1, frames, 1, stack.head_width // 2)
-    bias = torch.zeros(1, 1, 1, left + frames)
+    angles = torch.ones(1, frames, 1, stack.head_width if stack.attention else 1)
+    bias = torch.zeros(1, 1, left + frames if stack.attention else 1)
     return (torch.ones(1, frames, 1), angles, angles.clone(), bias, *initial_caches(stack, left))
 
 
@@ -133,10 +133,11 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         lowered_lower = lower_alone(LowerBlock(encoder), lower_example(encoder))
         progress("lowering the upper stack")
         example = upper_example(encoder)
-        few = UpperBlock(encoder, few_rows(encoder.config))
-        lowered_upper, lowered_few = (lower_alone(block, example) for block in (UpperBlock(encoder), few))
+        uppers = tuple(
+            lower_alone(UpperBlock(encoder, size), example) for size in block_sizes(encoder.config.chunk_frames)
+        )
         progress("exporting the program around them")
-        program = StreamingProgram(encoder, Blocks(lowered_lower, lowered_upper, lowered_few))
+        program = StreamingProgram(encoder, Blocks(lowered_lower, uppers))
         step = torch.export.export(program, step_example(encoder), strict=True)
         reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
         progress("lowering the program")

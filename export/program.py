@@ -22,22 +22,32 @@ from edge_asr.model.layers import LayerCaches, LeftContext
 
 
 def initial_caches(stack: StackConfig, left_frames: int) -> list[Tensor]:
-    """Zeros for each layer: convolution [1, tail, W], then attention [1, left, 2 W] where the stack has it."""
+    """Zeros for each layer: `LayerCaches` of the convolution, then of keys and values where the stack has attention."""
     shapes = [(1, stack.conv_tail, stack.width)]
     if stack.attention:
-        shapes.append((1, left_frames, 2 * stack.width))
+        shapes += [(stack.heads, stack.head_width, left_frames), (stack.heads, left_frames, stack.head_width)]
     return [torch.zeros(shape) for _ in range(stack.layers) for shape in shapes]
 
 
-def caches_of_layers(caches: tuple[Tensor, ...], stack: StackConfig, missing: int = 0) -> list[LayerCaches]:
-    each = 2 if stack.attention else 1
-    layers = [caches[i : i + each] for i in range(0, len(caches), each)]
-    return [LayerCaches(layer[0], layer[1] if stack.attention else None, missing) for layer in layers]
+class Caches(nn.Module):
+    """Tensors in and out of a block <-> caches of the layers of a stack."""
+
+    silence: Tensor
+
+    def __init__(self, stack: StackConfig, missing: int = 0) -> None:
+        super().__init__()
+        self.layers = stack.layers
+        self.missing = missing
+        self.register_buffer("silence", torch.zeros(1, stack.conv_tail, stack.width))
+
+    def forward(self, caches: tuple[Tensor, ...]) -> list[LayerCaches]:
+        each = len(caches) // self.layers
+        return [LayerCaches(self.silence, self.missing, *caches[i : i + each]) for i in range(0, len(caches), each)]
 
 
 def flatten_caches(layers: list[LayerCaches]) -> list[Tensor]:
-    both = [cache for layer in layers for cache in (layer.convolution_cache, layer.attention_cache)]
-    return [cache for cache in both if cache is not None]
+    each = [(layer.convolution_cache, layer.keys_cache, layer.values_cache) for layer in layers]
+    return [cache for caches in each for cache in caches if cache is not None]
 
 
 class BlankAlone(nn.Module):
@@ -66,7 +76,7 @@ class LowerBlock(nn.Module):
 
     def __init__(self, encoder: GatedEncoder) -> None:
         super().__init__()
-        self.config = encoder.config.lower
+        self.caches = Caches(encoder.config.lower)
         self.blank_id = encoder.config.blank_id
         self.blank_alone = BlankAlone(encoder.config) if encoder.config.factorized else None
         self.learned_gate = encoder.config.gate.learned
@@ -89,7 +99,7 @@ class LowerBlock(nn.Module):
         `UpperBlock` [F, lower width], the two tails, caches."""
         mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
-        layers = caches_of_layers(caches, self.config)
+        layers = self.caches(caches)
         lefts: list[LeftContext] = list(layers)
         if self.blank_alone is not None:
             hidden = rows = self.lower.hidden(x, valid, cos, sin, bias, lefts)
@@ -123,19 +133,21 @@ class UpperBlock(nn.Module):
         self.config = encoder.config.upper
         self.frames = encoder.config.chunk_frames
         self.rows = self.frames if rows is None else rows
+        self.caches = Caches(self.config, missing=self.frames - self.rows)
         self.lower = encoder.lower if encoder.config.factorized else None
         self.upper = encoder.upper
 
     def forward(
         self, rows: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, *caches: Tensor
     ) -> tuple[Tensor, ...]:
-        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, 1, left + F] -> log probs [F, V], caches."""
-        missing = self.frames - self.rows
-        layers = caches_of_layers(caches, self.config, missing)
+        """rows [1, F, lower width], valid [1, F, 1], bias [1, 1, left + F] -> log probs [F, V], caches."""
+        missing = self.caches.missing
+        layers = self.caches(caches)
         lefts: list[LeftContext] = list(layers)
         if missing:
             rows, valid, cos, sin = (part[:, : self.rows] for part in (rows, valid, cos, sin))
-            bias = bias[:, :, :, : bias.shape[3] - missing]
+            if self.config.attention:
+                bias = bias[:, :, : bias.shape[2] - missing]
         if self.lower is not None:
             _, rows = self.lower.hand_over(rows)
         final = log_probabilities(self.upper(rows, valid, cos, sin, bias, lefts))
@@ -144,18 +156,21 @@ class UpperBlock(nn.Module):
         return (final.reshape(self.frames, final.shape[2]), *flatten_caches(layers))
 
 
-def few_rows(config: EncoderConfig) -> int:
-    """Rows of a block that is run as a small one where no more are filled."""
-    return max(1, config.chunk_frames // 2)
+def block_sizes(frames: int) -> tuple[int, ...]:
+    """Chunk length -> the numbers of rows that the upper stack is lowered for, ascending. A block runs on the least of
+    them that holds its filled rows.
+
+    A quarter, a half and the whole: kernels for int8 matrices take a few rows at once (4 or 5 in XNNPACK).
+    """
+    return tuple(sorted({max(1, frames // 4), max(1, frames // 2), frames}))
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """The three modules that do the arithmetic."""
+    """The modules that do the arithmetic."""
 
     lower: nn.Module  # `LowerBlock`
-    upper: nn.Module  # `UpperBlock`
-    upper_of_few: nn.Module  # `UpperBlock` of `few_rows`
+    uppers: tuple[nn.Module, ...]  # `UpperBlock` of each of `block_sizes`
 
 
 class StreamingProgram(nn.Module):
@@ -172,7 +187,9 @@ class StreamingProgram(nn.Module):
     zero: Tensor  # int64 [1]
     one: Tensor  # int64 [1]
     almost_full: Tensor  # int64 [1], F - 1
-    few: Tensor  # int64 [1], `few_rows`
+    size_0: Tensor  # int64 [1], the least of the `block_sizes`; the others, but for the last, have one each, too
+    no_angles: Tensor  # [1, F, 1, 1], what a stack without attention is given for angles, and never reads
+    no_bias: Tensor  # [1, 1, 1], and for the bias of keys
     patience: Tensor  # int64 [1], frames that the oldest waiting frame may be behind the chunk's first
     # State: the past of the front end, of the lower stack, of the gate and of the upper stack.
     samples_tail: Tensor  # [1, tail_samples]
@@ -194,9 +211,9 @@ class StreamingProgram(nn.Module):
         self.front_end = encoder.front_end
         self.lower_rotary = encoder.lower_rotary
         self.upper_rotary = encoder.upper_rotary
-        few = few_rows(config)
-        blocks = lowered or Blocks(LowerBlock(encoder), UpperBlock(encoder), UpperBlock(encoder, few))
-        self.lower, self.upper, self.upper_of_few = blocks.lower, blocks.upper, blocks.upper_of_few
+        *smaller, _ = sizes = block_sizes(config.chunk_frames)
+        blocks = lowered or Blocks(LowerBlock(encoder), tuple(UpperBlock(encoder, size) for size in sizes))
+        self.lower, self.uppers = blocks.lower, nn.ModuleList(blocks.uppers)
         left, frames = config.left_context_frames, config.chunk_frames
         state = {
             "samples_tail": torch.zeros(1, config.front_end.tail_samples),
@@ -219,16 +236,17 @@ class StreamingProgram(nn.Module):
             "zero": torch.tensor([0]),
             "one": torch.tensor([1]),
             "almost_full": torch.tensor([frames - 1]),
-            "few": torch.tensor([few]),
+            **{f"size_{number}": torch.tensor([size]) for number, size in enumerate(smaller)},
+            "no_angles": torch.zeros(1, frames, 1, 1),
+            "no_bias": torch.zeros(1, 1, 1),
             "patience": torch.tensor([(config.gate.max_wait_chunks - 1) * frames]),
         }
         for name, value in (constants | state).items():
             self.register_buffer(name, value)
 
     def caches(self, stack: str) -> tuple[Tensor, ...]:
-        config: StackConfig = getattr(self.config, stack)
-        count = config.layers * (2 if config.attention else 1)
-        return tuple(getattr(self, f"{stack}_cache_{i}") for i in range(count))
+        prefix = f"{stack}_cache_"
+        return tuple(getattr(self, name) for name in self.state_names if name.startswith(prefix))
 
     def set_state(self, name: str, value: Tensor) -> None:
         getattr(self, name).copy_(value)
@@ -253,8 +271,6 @@ class StreamingProgram(nn.Module):
         samples = torch.cat([self.samples_tail, pcm], dim=1)
         spectrum = self.front_end.spectrum(samples)
         rows = valid.reshape(1, -1, 1)
-        extended = torch.cat([self.lower_valid, rows], dim=1)
-        cos, sin = self.lower_rotary(index.reshape(1, -1))
         size, vocabulary, width = self.config.chunk_frames, self.config.vocabulary, self.config.lower.width
 
         def ran(*operands):  # type: ignore[no-untyped-def]
@@ -265,16 +281,27 @@ class StreamingProgram(nn.Module):
             return (*zeros, *(state.clone() for state in (mel_tail, first_tail, *caches)))
 
         tails = (self.mel_tail, self.first_tail)
-        operands = (spectrum, *tails, rows, cos, sin, key_bias(extended), *self.caches("lower"))
+        attended = self.attended("lower", index, torch.cat([self.lower_valid, rows], dim=1))
+        operands = (spectrum, *tails, rows, *attended, *self.caches("lower"))
         some = (self.zero < frames).reshape(())
         partial, blank, handed, mel_tail, first_tail, *caches = branch(some, ran, skipped, operands)
         self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
         self.set_state("mel_tail", mel_tail)
         self.set_state("first_tail", first_tail)
-        self.set_state("lower_valid", extended[:, rows.shape[1] :])
+        if self.config.lower.attention:
+            self.set_state("lower_valid", torch.cat([self.lower_valid, rows], dim=1)[:, rows.shape[1] :])
         for i, cache in enumerate(caches):
             self.set_state(f"lower_cache_{i}", cache)
         return partial, blank, handed
+
+    def attended(self, stack: str, index: Tensor, extended: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What attention of a stack wants to know of rows: cos and sin of the frame numbers `index` [F], and the bias
+        of keys, of which `extended` [1, left + F, 1] says which are real. Without attention it costs nothing."""
+        config: StackConfig = getattr(self.config, stack)
+        if not config.attention:
+            return self.no_angles, self.no_angles, self.no_bias
+        cos, sin = getattr(self, f"{stack}_rotary")(index.reshape(1, -1))
+        return cos, sin, key_bias(extended)
 
     def decide(self, blank: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
         """Blank probability [1, F] -> which frames go up: float32 [F], 1.0 or 0.0."""
@@ -326,30 +353,33 @@ class StreamingProgram(nn.Module):
 
     def run_block(self, run: Tensor, taken: Tensor, rows: Tensor, filled: Tensor, index: Tensor) -> Tensor:
         """The branch: upper stack or nothing, on rows [F, lower width] of which the first `taken` [1] are real, as
-        `filled` [F] says too; where they are few, on few.
+        `filled` [F] says too.
 
         -> log probabilities [F, V]; zeros where it did not run.
         """
         rows, filled = rows.reshape(1, *rows.shape), filled.reshape(1, -1, 1)
         extended = torch.cat([self.upper_valid, filled], dim=1)
-        cos, sin = self.upper_rotary(index.reshape(1, -1))
-        vocabulary = self.config.vocabulary
+        vocabulary, steps = self.config.vocabulary, len(self.uppers) - 1
 
-        def ran_full(many, *operands):  # type: ignore[no-untyped-def]
-            return self.upper(*operands)
+        def ran(number):  # type: ignore[no-untyped-def]
+            """On a block of this size, or of a larger one where it does not hold what was taken."""
 
-        def ran_few(many, *operands):  # type: ignore[no-untyped-def]
-            return self.upper_of_few(*operands)
+            def here(*operands):  # type: ignore[no-untyped-def]
+                return self.uppers[number](*operands[steps:])
 
-        def ran(many, *operands):  # type: ignore[no-untyped-def]
-            return branch(many, ran_full, ran_few, (many, *operands))
+            def here_or_larger(*operands):  # type: ignore[no-untyped-def]
+                return branch(operands[number], ran(number + 1), here, operands)
 
-        def skipped(many, rows, filled, cos, sin, bias, *caches):  # type: ignore[no-untyped-def]
+            return here_or_larger if number < steps else here
+
+        def skipped(*operands):  # type: ignore[no-untyped-def]
+            rows, _, _, _, _, *caches = operands[steps:]
             return (rows.new_zeros(rows.shape[1], vocabulary), *(cache.clone() for cache in caches))
 
-        many = (self.few < taken).reshape(())
-        operands = (many, rows, filled, cos, sin, key_bias(extended), *self.caches("upper"))
-        final, *caches = branch((self.zero < run).reshape(()), ran, skipped, operands)
+        too_small = [(getattr(self, f"size_{number}") < taken).reshape(()) for number in range(steps)]
+        attended = self.attended("upper", index, extended)
+        operands = (*too_small, rows, filled, *attended, *self.caches("upper"))
+        final, *caches = branch((self.zero < run).reshape(()), ran(0), skipped, operands)
         for i, cache in enumerate(caches):
             self.set_state(f"upper_cache_{i}", cache)
         change = (extended[:, filled.shape[1] :] - self.upper_valid) * run.to(torch.float32)

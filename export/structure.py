@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_asr.contract import STEP
 from edge_asr.errors import EdgeAsrError
+from export.program import block_sizes
 from export.xnnpack_graph import BACKEND
 
 # Datatypes of the weights of learnt linears. With int4, a linear whose input is no whole number of groups gets int8.
@@ -24,8 +25,9 @@ def check_structure(
 ) -> None:
     """Raises EdgeAsrError naming the first thing that is wrong in a report of `inspect_pte`.
 
-    - `step` has three branches on run-time values, and no loop: whether there are frames for the lower stack; whether a
-      block of kept frames is due for the upper stack, and inside that, whether it is too large for the small block;
+    - `step` has branches on run-time values, and no loop: whether there are frames for the lower stack; whether a block
+      of kept frames is due for the upper stack; inside that, whether it is too large for the smallest block, and so on
+      inside each other up to the largest;
     - where a stack runs are calls of XNNPACK delegates only, with at least one learnt linear for each layer;
     - where it does not, no delegate is called;
     - no kernel outside delegates, in any method, multiplies matrices or convolves;
@@ -41,22 +43,28 @@ def check_structure(
     for name, method in report["methods"].items():
         for operator in filter(is_heavy, method["operators"]):
             raise wrong(f"{operator} of {name} is left to a portable or optimized kernel")
-    if len(step["branches"]) != 3 or step["loops"]:
-        raise wrong(f"{STEP} has {len(step['branches'])} run-time branches and {step['loops']} loops, expected 3 and 0")
-    check_branches(step, report["metadata"] or {})
+    metadata = report["metadata"] or {}
+    expected = 1 + len(block_sizes(metadata.get("chunk_frames", 1)))
+    if len(step["branches"]) != expected or step["loops"]:
+        found = f"{len(step['branches'])} run-time branches and {step['loops']} loops"
+        raise wrong(f"{STEP} has {found}, expected {expected} and 0")
+    check_branches(step, metadata)
     check_linears(report, precision)
     if lower_layers is not None:
         check_labels(step, len(report["metadata"]["pieces"]), lower_layers)
 
 
 def check_branches(step: dict[str, Any], metadata: dict[str, Any]) -> None:
-    lower, upper, size = step["branches"]
-    inside = upper["taken"]["instructions"]
-    if not inside["first"] <= size["instruction"] < inside["end"]:
-        raise wrong("the branch on the size of a block lies outside the branch of the upper stack")
+    lower, upper, *sizes = step["branches"]
     check_stack(step, "lower", lower["taken"], metadata.get("lower_layers", 1))
-    for side in (size["taken"], size["not_taken"]):
-        check_stack(step, "upper", side, metadata.get("upper_layers", 1))
+    around = upper
+    for size in sizes:
+        inside = around["taken"]["instructions"]
+        if not inside["first"] <= size["instruction"] < inside["end"]:
+            raise wrong("a branch on the size of a block lies outside the branch of the upper stack")
+        check_stack(step, "upper", size["not_taken"], metadata.get("upper_layers", 1))
+        around = size
+    check_stack(step, "upper", around["taken"], metadata.get("upper_layers", 1))
     for stack, branch in (("lower", lower), ("upper", upper)):
         if branch["not_taken"]["delegates"]:
             raise wrong(f"the branch that skips the {stack} stack calls a delegate")

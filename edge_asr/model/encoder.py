@@ -14,7 +14,7 @@ from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.gate import extend_spikes, find_spikes, plan_blocks
 from edge_asr.model.heads import FactorizedHead, output_head
-from edge_asr.model.layers import MASKED, ChunkNeighbours, EncoderLayer, LeftContext, RMSNorm
+from edge_asr.model.layers import MASKED, ChunkNeighbours, EncoderLayer, LeftContext, RMSNorm, rotation
 
 SKIPPED_LOG_PROB = -12.0  # log probability of every label on a skipped frame, whose blank has 0
 
@@ -32,11 +32,13 @@ class Rotary(nn.Module):
         super().__init__()
         self.period_frames = period_frames
         fastest = period_frames / (2 * math.pi)  # one radian a frame
-        steps = torch.logspace(math.log10(fastest), 0.0, head_width // 2, dtype=torch.float64)
-        self.register_buffer("steps", steps.round().long(), persistent=False)
+        steps = torch.logspace(math.log10(fastest), 0.0, head_width // 2, dtype=torch.float64).round().long()
+        # Of a pair of features the first turns backwards, whose cosine is the same, and whose sine has the other sign.
+        self.register_buffer("steps", torch.cat([-steps, steps]), persistent=False)
 
     def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [B, F] -> cos and sin, each float32 [B, F, 1, head_width / 2]."""
+        """int64 [B, F] -> cos and sin, each float32 [B, F, 1, head_width]: the share of each feature in itself when it
+        is turned, and in it that of the other feature of its pair, which is half the width away."""
         batch, frames = frame_index.shape
         turns = torch.remainder(frame_index.reshape(batch, frames, 1, 1) * self.steps, self.period_frames)
         angle = turns.to(torch.float32) * (2 * math.pi / self.period_frames)
@@ -73,14 +75,25 @@ class Stack(nn.Module):
 
     def __init__(self, config: StackConfig, dropout: float) -> None:
         super().__init__()
+        self.config = config
         self.layers = nn.ModuleList(EncoderLayer(config, dropout) for _ in range(config.layers))
 
     def forward(
         self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
     ) -> Tensor:
+        return self.all_layers(x, valid, cos, sin, key_bias, lefts)[-1]
+
+    def all_layers(
+        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
+    ) -> list[Tensor]:
+        """What enters, and what each layer gives."""
+        turn = rotation(cos, sin)
+        if x.shape[0] > 1:
+            key_bias = key_bias.repeat(self.config.heads, 1, 1)
+        outputs = [x]
         for layer, left in zip(self.layers, lefts, strict=True):
-            x = layer(x, valid, cos, sin, key_bias, left)
-        return x
+            outputs.append(layer(outputs[-1], valid, turn, key_bias, left))
+        return outputs
 
 
 class LowerStack(nn.Module):
@@ -162,12 +175,9 @@ class UpperStack(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, and what the final head makes of the layer in the middle: a second place for the CTC loss
         (Lee and Watanabe 2021), in training only."""
-        x = middle = self.enter(handed)
-        for number, (layer, left) in enumerate(zip(self.stack.layers, lefts, strict=True), start=1):
-            x = layer(x, valid, cos, sin, key_bias, left)
-            if number == len(self.stack.layers) // 2:
-                middle = x
-        return self.head(self.norm(x)), self.head(self.norm(middle))
+        outputs = self.stack.all_layers(self.enter(handed), valid, cos, sin, key_bias, lefts)
+        middle = outputs[len(self.stack.layers) // 2]
+        return self.head(self.norm(outputs[-1])), self.head(self.norm(middle))
 
 
 @dataclass
@@ -295,7 +305,8 @@ class GatedEncoder(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Cut [N, T, W] into chunks, run `module` on all of them at once, and join its outputs again."""
         utterances, time, _ = x.shape
-        neighbours = ChunkNeighbours(utterances, self.config.left_context_frames, stack.conv_tail)
+        left = self.config.left_context_frames
+        neighbours = ChunkNeighbours(utterances, chunk_frames, left, stack.conv_tail)
 
         def cut(rows: Tensor) -> Tensor:
             return rows.reshape(-1, chunk_frames, *rows.shape[2:])
@@ -305,7 +316,7 @@ class GatedEncoder(nn.Module):
 
         chunk_valid = cut(valid.to(torch.float32))[:, :, None]
         cos, sin = rotary(cut(index))
-        bias = key_bias(neighbours.attention(chunk_valid))
+        bias = key_bias(neighbours.windows(chunk_valid, utterances, left))
         out = module(cut(x), chunk_valid, cos, sin, bias, [neighbours] * stack.layers)
         return tuple(join(rows) for rows in (out if isinstance(out, tuple) else (out,)))
 
@@ -321,8 +332,8 @@ class GatedEncoder(nn.Module):
 
 
 def key_bias(valid: Tensor) -> Tensor:
-    """Valid rows [B, R, 1], 1.0 or 0.0 -> what is added to attention scores, [B, 1, 1, R]."""
-    return ((valid - 1.0) * -MASKED).reshape(valid.shape[0], 1, 1, valid.shape[1])
+    """Valid rows [B, R, 1], 1.0 or 0.0 -> what is added to attention scores, [B, 1, R]."""
+    return ((valid - 1.0) * -MASKED).reshape(valid.shape[0], 1, valid.shape[1])
 
 
 def block_table(keep: Tensor, chunk_frames: int, max_wait_chunks: int) -> Tensor:

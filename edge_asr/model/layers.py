@@ -1,12 +1,11 @@
 """One encoder layer, written once for training (all chunks in parallel) and streaming (one chunk and caches).
 
 Only operators that XNNPACK takes are used, so that a stack lowers to a single delegate: RMS norm without gain as
-`x * rsqrt(linear(x * x, 1 / width))`, depth-wise convolution as a (1, k) `Conv2d`, attention as plain `bmm`.
+`x * rsqrt(linear(x * x, 1 / width, eps))`, depth-wise convolution as a (1, k) `Conv2d`, attention as plain `bmm`.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import torch
@@ -21,25 +20,29 @@ MASKED = -1e4  # added to the score of a key that must not be seen
 class LeftContext(Protocol):
     """Where a chunk's past comes from: neighbouring chunks of a tensor (training) or caches (streaming)."""
 
-    def attention(self, rows: Tensor) -> Tensor:
-        """[B, F, W] -> [B, left + F, W], the rows of the attention's left context first."""
+    def attention(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """[heads, B * F, W / heads] each -> keys [heads * B, W / heads, left + F], turned as scores want them, and
+        values [heads * B, left + F, W / heads], those of the left context first."""
 
     def convolution(self, rows: Tensor) -> Tensor:
-        """[B, F, W] -> [B, tail + F, W], the rows of the convolution's left context first."""
+        """[B, F, W] -> [B, tail + F + tail, W]: the rows of the convolution's left context first, and zeros last, in
+        place of the chunk to come."""
 
 
 class RMSNorm(nn.Module):
     """x / rms(x), without a gain: the linear layer after it learns one."""
 
     mean: Tensor
+    least: Tensor
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.eps = eps
         self.register_buffer("mean", torch.full((1, width), 1.0 / width), persistent=False)
+        self.register_buffer("least", torch.full((1,), eps), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(functional.linear(x * x, self.mean) + self.eps)
+        return x * torch.rsqrt(functional.linear(x * x, self.mean, self.least))
 
 
 def columns(x: Tensor, widths: list[int]) -> list[Tensor]:
@@ -50,11 +53,22 @@ def columns(x: Tensor, widths: list[int]) -> list[Tensor]:
     return list(torch.split(x, widths, dim=-1))
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary position (Su et al. 2021): x [B, F, heads, width], cos and sin [B, F, 1, width / 2]."""
+def rotation(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """What the position module gave, [B, F, 1, width] each -> the two factors of `rotate`, [B * F, width].
+
+    They scale, too: what is turned by them comes out divided by the fourth root of the width, and the product of a
+    query and a key, both turned, by the square root, which is the scale of attention scores.
+    """
+    width = cos.shape[-1]
+    same, swapped = (factor.reshape(-1, width) * width**-0.25 for factor in (cos, sin))
+    return same, swapped
+
+
+def rotate(x: Tensor, same: Tensor, swapped: Tensor) -> Tensor:
+    """Rotary position (Su et al. 2021): x [heads, rows, width], and what `rotation` gave."""
     half = x.shape[-1] // 2
     first, second = columns(x, [half, half])
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    return x * same + torch.cat([second, first], dim=-1) * swapped
 
 
 class Attention(nn.Module):
@@ -67,26 +81,20 @@ class Attention(nn.Module):
         self.query_key_value = nn.Linear(config.width, 3 * config.width)
         self.out = nn.Linear(config.width, config.width)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, left: LeftContext) -> Tensor:
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], key_bias: Tensor, left: LeftContext) -> Tensor:
         batch, frames, width = x.shape
         heads, head_width = self.config.heads, self.config.head_width
-        projected = self.query_key_value(self.norm(x))
-        query_key, value = columns(projected, [2 * width, width])
-        query_key = rotate(query_key.reshape(batch, frames, 2 * heads, head_width), cos, sin)
-        query, key = columns(query_key.reshape(batch, frames, 2 * width), [width, width])
-        context = left.attention(torch.cat([key, value], dim=2))
-        key, value = columns(context, [width, width])
-
-        def split(rows: Tensor) -> Tensor:
-            """[B, R, W] -> [B * heads, R, W / heads]"""
-            split_heads = rows.reshape(batch, rows.shape[1], heads, head_width).permute(0, 2, 1, 3)
-            return split_heads.reshape(batch * heads, rows.shape[1], head_width)
-
-        scores = torch.bmm(split(query), split(key).permute(0, 2, 1)) * (1.0 / math.sqrt(head_width))
-        scores = scores.reshape(batch, heads, frames, context.shape[1]) + key_bias
-        weights = torch.softmax(scores, dim=-1).reshape(batch * heads, frames, context.shape[1])
-        mixed = torch.bmm(weights, split(value)).reshape(batch, heads, frames, head_width)
-        return self.out(mixed.permute(0, 2, 1, 3).reshape(batch, frames, width))
+        projected = self.query_key_value(self.norm(x)).reshape(batch * frames, 3 * heads, head_width).permute(1, 0, 2)
+        query_key = rotate(projected[: 2 * heads], *turn)
+        keys, values = left.attention(query_key[heads:], projected[2 * heads :])
+        query = query_key[:heads]
+        if batch > 1:
+            query = query.reshape(heads * batch, frames, head_width)
+        weights = torch.softmax(torch.bmm(query, keys) + key_bias, dim=-1)
+        mixed = torch.bmm(weights, values)
+        if batch > 1:
+            mixed = mixed.reshape(heads, batch * frames, head_width)
+        return self.out(mixed.permute(1, 0, 2).reshape(batch, frames, width))
 
 
 class Convolution(nn.Module):
@@ -101,13 +109,13 @@ class Convolution(nn.Module):
         self.out = nn.Linear(config.width, config.width)
 
     def forward(self, x: Tensor, valid: Tensor, left: LeftContext) -> Tensor:
-        width, tail = self.config.width, self.config.conv_tail
+        width = self.config.width
         content, opening = columns(self.glu(self.norm(x)), [width, width])
         rows = content * torch.sigmoid(opening) * valid
         context = left.convolution(rows)
         # As an image of height 1 whose channels lie last in memory, which is how XNNPACK wants it.
         image = context.reshape(context.shape[0], 1, context.shape[1], width).permute(0, 3, 1, 2)
-        image = self.depthwise(functional.pad(image, (0, tail))).permute(0, 2, 3, 1)
+        image = self.depthwise(image).permute(0, 2, 3, 1)
         rows = image.reshape(x.shape)
         return self.out(rows * torch.sigmoid(rows))
 
@@ -137,11 +145,12 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, left: LeftContext
+        self, x: Tensor, valid: Tensor, turn: tuple[Tensor, Tensor], key_bias: Tensor, left: LeftContext
     ) -> Tensor:
-        """x [B, F, W]; valid [B, F, 1]; cos, sin [B, F, 1, head / 2]; key_bias [B, 1, 1, left + F] -> [B, F, W]."""
+        """x [B, F, W]; valid [B, F, 1]; turn, of `rotation`; key_bias [heads * B, 1, left + F], or of a batch of one
+        [1, 1, left + F] -> [B, F, W]."""
         if self.attention is not None:
-            x = x + self.dropout(self.attention(x, cos, sin, key_bias, left))
+            x = x + self.dropout(self.attention(x, turn, key_bias, left))
         x = x + self.dropout(self.convolution(x, valid, left))
         return x + self.dropout(self.feed_forward(x))
 
@@ -149,50 +158,71 @@ class EncoderLayer(nn.Module):
 class ChunkNeighbours:
     """Left context in training: N utterances of C chunks lie in one tensor [N * C, F, W]."""
 
-    def __init__(self, utterances: int, left_frames: int, conv_tail: int) -> None:
+    def __init__(self, utterances: int, chunk_frames: int, left_frames: int, conv_tail: int) -> None:
         self.utterances = utterances
+        self.chunk_frames = chunk_frames
         self.left_frames = left_frames
         self.conv_tail = conv_tail
 
-    def attention(self, rows: Tensor) -> Tensor:
-        return self.prepend(rows, self.left_frames)
+    def attention(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        utterances = key.shape[0] * self.utterances  # those of each head
+        keys, values = (self.windows(rows, utterances, self.left_frames) for rows in (key, value))
+        return keys.transpose(1, 2), values
 
     def convolution(self, rows: Tensor) -> Tensor:
-        return self.prepend(rows, self.conv_tail)
+        return functional.pad(self.windows(rows, self.utterances, self.conv_tail), (0, 0, 0, self.conv_tail))
 
-    def prepend(self, rows: Tensor, count: int) -> Tensor:
-        """Put the `count` rows before each chunk in front of it; zeros before the first."""
-        chunks, frames, width = rows.shape
-        whole = rows.reshape(self.utterances, chunks // self.utterances * frames, width)
-        windows = functional.pad(whole, (0, 0, count, 0)).unfold(1, count + frames, frames)
-        return windows.permute(0, 1, 3, 2).reshape(chunks, count + frames, width)
+    def windows(self, rows: Tensor, utterances: int, count: int) -> Tensor:
+        """Rows of the utterances one after the other -> [utterances * C, count + F, W], each chunk with the `count`
+        rows before it in front; zeros before the first."""
+        whole = functional.pad(rows.reshape(utterances, -1, rows.shape[2]), (0, 0, count, 0))
+        windows = whole.unfold(1, count + self.chunk_frames, self.chunk_frames)
+        return windows.permute(0, 1, 3, 2).reshape(-1, count + self.chunk_frames, rows.shape[2])
 
 
 class LayerCaches:
-    """Left context in streaming: the caches of one layer. After the layer has run they hold its new past."""
+    """Left context in streaming: the caches of one layer. After the layer has run they hold its new past.
 
-    def __init__(self, convolution: Tensor, attention: Tensor | None = None, missing: int = 0) -> None:
+    Keys of the past lie as attention reads them: only those of the new rows are turned into that order.
+    """
+
+    def __init__(
+        self,
+        silence: Tensor,
+        missing: int,
+        convolution: Tensor,
+        keys: Tensor | None = None,
+        values: Tensor | None = None,
+    ) -> None:
         """`missing` rows are left out at the end of the block, as all of them are empty: they count as past, too."""
+        self.silence = silence  # [1, tail, W], zeros
         self.convolution_cache = convolution  # [1, tail, W]
-        self.attention_cache = attention  # [1, left, 2 W], where the layer has attention
+        self.keys_cache = keys  # [heads, W / heads, left], where the layer has attention
+        self.values_cache = values  # [heads, left, W / heads]
         self.missing = missing
 
-    def attention(self, rows: Tensor) -> Tensor:
-        assert self.attention_cache is not None
-        extended = torch.cat([self.attention_cache, rows], dim=1)
-        self.attention_cache = self.newest(extended, self.attention_cache.shape[1])
-        return extended
+    def attention(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.keys_cache is not None
+        assert self.values_cache is not None
+        keys = torch.cat([self.keys_cache, key.permute(0, 2, 1)], dim=2)
+        values = torch.cat([self.values_cache, value], dim=1)
+        left = self.values_cache.shape[1]
+        self.keys_cache = self.newest(keys, left, dim=2)
+        self.values_cache = self.newest(values, left, dim=1)
+        return keys, values
 
     def convolution(self, rows: Tensor) -> Tensor:
-        extended = torch.cat([self.convolution_cache, rows], dim=1)
-        self.convolution_cache = self.newest(extended, self.convolution_cache.shape[1])
+        extended = torch.cat([self.convolution_cache, rows, self.silence], dim=1)
+        tail = self.silence.shape[1]
+        self.convolution_cache = self.newest(extended, tail, dim=1, after=tail)
         return extended
 
-    def newest(self, extended: Tensor, count: int) -> Tensor:
-        """The last `count` rows of [1, R, W], the missing ones after it included."""
+    def newest(self, extended: Tensor, count: int, dim: int, after: int = 0) -> Tensor:
+        """The last `count` rows, which lie along `dim` of three, but for `after` at the end; those that are missing
+        included."""
         present = max(1, count - self.missing)
-        rows = extended[:, extended.shape[1] - present :]
+        rows = extended.narrow(dim, extended.shape[dim] - after - present, present)
         if not self.missing:
             return rows
-        padded = functional.pad(rows, (0, 0, 0, self.missing))
-        return padded if padded.shape[1] == count else padded[:, padded.shape[1] - count :]
+        padded = functional.pad(rows, (0, self.missing) if dim == 2 else (0, 0, 0, self.missing))
+        return padded.narrow(dim, padded.shape[dim] - count, count)

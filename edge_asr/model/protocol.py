@@ -14,10 +14,10 @@ Rules that no signature shows:
   has 4 F rows. Output frame t may depend on samples of its own chunk and of the past, nothing later.
 - **State of the front** is three tails: `front_end.tail_samples` samples, one mel row, and one row of the first
   convolution. At the start of a stream they are zeros, and zeros must mean silence.
-- **State of a layer** is two caches, reached through its `LeftContext` and never stored in the module:
-  `left.attention(rows)` puts the last `left_context_frames` rows of the past before rows of 2 x width features (keys
-  and values side by side), `left.convolution(rows)` the last `kernel // 2` rows before rows of width features. A layer
-  calls each once; in streaming the call also renews the cache. Rows are in the caches' order, so attention sees a
+- **State of a layer** is three caches, reached through its `LeftContext` and never stored in the module:
+  `left.attention(key, value)` puts the last `left_context_frames` rows of the past before each head's keys and values,
+  `left.convolution(rows)` the last `kernel // 2` rows before rows of width features, and as many zeros after them. A
+  layer calls each once; in streaming the call also renews the cache. Rows are in the caches' order, so attention sees a
   fixed number of rows and no recurrence over time is possible.
 - **Rows that are not real** (the end of a stream, empty slots of an upper block, the time before a stream) have
   `valid` 0 and `key_bias` -10 000. They must not change any real row: mask them before a convolution, add the bias to
@@ -46,7 +46,7 @@ How known encoders map, and what must be rewritten:
   through `LeftContext`; that changes results, so fine-tune. Layer norm over features lowers to several delegates.
 - **Parakeet CTC (FastConformer).** Front end: its own log-mel of 80 bands, whose per-utterance normalization must
   become fixed statistics. Subsampling by 8 (three stride-2 depth-wise separable convolutions, 80 ms frames): made
-  causal, one more tail. Layers: feed-forward, attention, convolution, feed-forward map onto one layer's two caches as
+  causal, one more tail. Layers: feed-forward, attention, convolution, feed-forward map onto one layer's caches as
   they are; relative positional attention with its Transformer-XL shift must be written for frame numbers with gaps or
   replaced by rotary angles; batch norm after the depth-wise convolution folds into it. Cache-aware streaming
   checkpoints need less retraining than those trained on full context. Blank is the last id: `blank_id` says so.
@@ -93,7 +93,8 @@ class PositionModule(Protocol):
     """An `nn.Module` from frame numbers to what tells a layer about them."""
 
     def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [N, F], increasing, with gaps -> cos and sin, each float32 [N, F, 1, head width / 2]."""
+        """int64 [N, F], increasing, with gaps -> cos and sin, each float32 [N, F, 1, head width], the latter
+        with the sign of its feature (`encoder.Rotary`)."""
 
 
 class LowerModule(Protocol):
@@ -102,7 +103,7 @@ class LowerModule(Protocol):
     def forward(
         self, x: Tensor, valid: Tensor, cos: Tensor, sin: Tensor, key_bias: Tensor, lefts: list[LeftContext]
     ) -> tuple[Tensor, Tensor]:
-        """x [N, F, lower width], valid [N, F, 1], key_bias [N, 1, 1, left + F], one left context a layer
+        """x [N, F, lower width], valid [N, F, 1], key_bias [N, 1, left + F], one left context a layer
         -> intermediate logits [N, F, vocabulary] and the rows handed to the upper stack [N, F, lower width]."""
 
 

@@ -44,10 +44,10 @@ class Averages(nn.Module):
 class NoPosition(nn.Module):
     def __init__(self, stack: StackConfig) -> None:
         super().__init__()
-        self.half = stack.head_width // 2
+        self.head_width = stack.head_width
 
     def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
-        still = torch.ones(*frame_index.shape, 1, self.half)
+        still = torch.ones(*frame_index.shape, 1, self.head_width)
         return still, still
 
 
@@ -59,7 +59,8 @@ class PastSum(nn.Module):
         self.tail = tail
 
     def forward(self, rows: Tensor, valid: Tensor, left: LeftContext) -> Tensor:
-        return left.convolution(rows * valid).unfold(1, self.tail + 1, 1).sum(dim=3)
+        past_and_now = left.convolution(rows * valid)[:, : self.tail + rows.shape[1]]
+        return past_and_now.unfold(1, self.tail + 1, 1).sum(dim=3)
 
 
 class Lower(nn.Module):
@@ -104,11 +105,11 @@ class WholePast:
     def __init__(self, tail: int) -> None:
         self.tail = tail
 
-    def attention(self, rows: Tensor) -> Tensor:
+    def attention(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         raise AssertionError("this encoder has no attention")
 
     def convolution(self, rows: Tensor) -> Tensor:
-        return nn.functional.pad(rows, (0, 0, self.tail, 0))
+        return nn.functional.pad(rows, (0, 0, self.tail, self.tail))
 
 
 def test_another_encoder_streams() -> None:
