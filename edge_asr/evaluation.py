@@ -1,20 +1,33 @@
-"""Decode a manifest with one file and score it: accuracy, compute and what the gate did."""
+"""Decode a manifest with one file or several and score them: accuracy, compute and what the gate did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from edge_asr.audio import change_speed, read_audio
 from edge_asr.manifest import Utterance
-from edge_asr.metrics import error_rates
+from edge_asr.metrics import WerDifference, error_rates, wer_difference
 from edge_asr.recognizer import Recognizer, Result
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A file at a threshold."""
+
+    model: Path  # the `.pte`
+    recognizer: Recognizer  # which has it loaded
+    threshold: float  # of the gate; 1 never skips
+
+
+@dataclass(frozen=True)
 class Decoded:
-    """One utterance and what was heard in it."""
+    """One utterance and what a setting heard in it."""
 
     utterance: Utterance
+    speed: float  # it was played at; 1 as recorded
+    setting: Setting
     result: Result
 
 
@@ -23,9 +36,10 @@ class Evaluation:
     """Totals over a manifest. The names are those of `edge-asr evaluate --json`."""
 
     utterances: int
+    speeds: tuple[float, ...]  # each utterance is heard at each; all that follows is over all of them
     words: int  # of the references
     wer: float  # percent
-    wer_ci95: tuple[float, float]  # percent, bootstrap over utterances
+    wer_ci95: tuple[float, float]  # percent, bootstrap over utterances, whose copies are drawn together
     cer: float  # percent
     substitutions: int  # words
     deletions: int  # words
@@ -41,20 +55,28 @@ class Evaluation:
     steps: int  # calls of the program
 
 
-def decode(recognizer: Recognizer, utterances: Iterable[Utterance], threshold: float) -> Iterator[Decoded]:
-    """Stream one utterance after the other through the recognizer. Raises EdgeAsrError that names the audio file."""
+def decode(
+    settings: Sequence[Setting], utterances: Iterable[Utterance], speeds: Sequence[float] = (1.0,)
+) -> Iterator[Decoded]:
+    """Stream one utterance after the other, at each speed, through each setting: they take turns, so that a slow
+    minute slows all of them. Raises EdgeAsrError that names the audio file."""
     for utterance in utterances:
-        yield Decoded(utterance, recognizer.transcribe(utterance.audio, threshold))
+        for speed in speeds:
+            as_recorded = speed == 1.0  # then it is read block by block, however long it is
+            audio = utterance.audio if as_recorded else change_speed(read_audio(utterance.audio), speed)
+            for setting in settings:
+                yield Decoded(utterance, speed, setting, setting.recognizer.transcribe(audio, setting.threshold))
 
 
-def score(decoded: list[Decoded], threshold: float) -> Evaluation:
-    """Raises EdgeAsrError where there is nothing to score."""
-    rates = error_rates([d.utterance.text for d in decoded], [d.result.text for d in decoded])
+def score(decoded: Sequence[Decoded]) -> Evaluation:
+    """Of one setting. Raises EdgeAsrError where there is nothing to score."""
+    rates = error_rates(said_in(decoded), heard_in(decoded), copies_of=utterances_of(decoded))
     counters = [d.result.counters for d in decoded]
     audio_s, compute_s = sum(c.audio_s for c in counters), sum(c.compute_s for c in counters)
     frames, kept_frames = sum(c.frames for c in counters), sum(c.kept_frames for c in counters)
     return Evaluation(
         utterances=rates.utterances,
+        speeds=tuple(dict.fromkeys(d.speed for d in decoded)),
         words=rates.reference_words,
         wer=rates.wer,
         wer_ci95=rates.wer_ci95,
@@ -65,10 +87,29 @@ def score(decoded: list[Decoded], threshold: float) -> Evaluation:
         audio_s=audio_s,
         compute_s=compute_s,
         rtf=compute_s / audio_s,
-        threshold=threshold,
+        threshold=decoded[0].setting.threshold,
         kept_frame_ratio=kept_frames / frames,
         frames=frames,
         kept_frames=kept_frames,
         upper_runs=sum(c.upper_runs for c in counters),
         steps=sum(c.steps for c in counters),
     )
+
+
+def compare(first: Sequence[Decoded], second: Sequence[Decoded]) -> WerDifference:
+    """Two settings that heard the same, in the same order: second minus first. Raises EdgeAsrError where nothing was
+    said in it."""
+    return wer_difference(said_in(first), heard_in(first), heard_in(second), copies_of=utterances_of(first))
+
+
+def said_in(decoded: Sequence[Decoded]) -> list[str]:
+    return [d.utterance.text for d in decoded]
+
+
+def heard_in(decoded: Sequence[Decoded]) -> list[str]:
+    return [d.result.text for d in decoded]
+
+
+def utterances_of(decoded: Sequence[Decoded]) -> list[int]:
+    """By their lines of the manifest."""
+    return [d.utterance.line for d in decoded]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,26 @@ def read_manifest(
     if not utterances:
         raise EdgeAsrError(f"{path}: the manifest has no utterances")
     return utterances
+
+
+def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+    """Write what `read_manifest` reads back; the file is whole, or as it was.
+
+    Audio below the manifest's folder is named relative to it, so that the folder may move; other audio absolutely.
+    """
+    folder = path.parent.absolute()
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        for utterance in utterances:
+            audio = utterance.audio.absolute()
+            entry = {
+                "audio_filepath": str(audio.relative_to(folder) if audio.is_relative_to(folder) else audio),
+                "duration": utterance.duration_s,
+                "text": utterance.text,
+                "speaker": utterance.speaker,
+            }
+            file.write(json.dumps(entry) + "\n")
+    partial.replace(path)
 
 
 def parse_line(line: str, number: int, manifest: Path, *, text_required: bool = True) -> Utterance:

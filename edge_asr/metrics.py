@@ -1,12 +1,15 @@
 """Word and character error rates with bootstrap intervals over utterances (Bisani & Ney 2004). Rates are in percent.
 
 Texts are compared as they are, but for white space: case and punctuation are the caller's business.
+
+Where one utterance is heard several times (at several speeds, say), its copies are not independent. `copies_of` says
+which utterance each pair is of: resamples are of utterances, and an utterance comes with all its copies.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import jiwer
@@ -29,7 +32,7 @@ class ErrorRates:
     deletions: int  # words
     insertions: int  # words
     reference_words: int
-    utterances: int
+    utterances: int  # however many copies of each
 
 
 @dataclass(frozen=True)
@@ -54,19 +57,23 @@ class _Counts:
 
 
 def error_rates(
-    references: Sequence[str], hypotheses: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    copies_of: Sequence[Hashable] | None = None,
 ) -> ErrorRates:
     """Score one system. An empty reference is fine: every word of its hypothesis is an insertion.
 
-    The same seed gives the same interval. Raises EdgeAsrError where the lists are empty or of different lengths.
+    Rates and counts are over all pairs, intervals over utterances. The same seed gives the same interval. Raises
+    EdgeAsrError where the lists are empty or of different lengths.
     """
     references, hypotheses = _spaced(references), _spaced(hypotheses)
     _require_pairs(references, hypotheses)
-    words = _word_counts(references, hypotheses)
+    words = _by_utterance(_word_counts(references, hypotheses), copies_of)
     characters = _character_counts(references, hypotheses)
-    sampled = [
-        _percent(words.errors[rows], words.reference[rows]) for rows in _resampled(len(references), resamples, seed)
-    ]
+    utterances = len(words.reference)
+    sampled = [_percent(words.errors[rows], words.reference[rows]) for rows in _resampled(utterances, resamples, seed)]
     return ErrorRates(
         wer=_percent(words.errors, words.reference),
         wer_ci95=_interval(sampled),
@@ -75,7 +82,7 @@ def error_rates(
         deletions=int(words.deletions.sum()),
         insertions=int(words.insertions.sum()),
         reference_words=int(words.reference.sum()),
-        utterances=len(references),
+        utterances=utterances,
     )
 
 
@@ -85,6 +92,7 @@ def wer_difference(
     second: Sequence[str],
     resamples: int = RESAMPLES,
     seed: int = 0,
+    copies_of: Sequence[Hashable] | None = None,
 ) -> WerDifference:
     """Compare two systems that recognized the same utterances.
 
@@ -94,11 +102,11 @@ def wer_difference(
     references, first, second = _spaced(references), _spaced(first), _spaced(second)
     _require_pairs(references, first)
     _require_pairs(references, second)
-    counts = _word_counts(references, second)
-    more = counts.errors - _word_counts(references, first).errors
+    counts = _by_utterance(_word_counts(references, second), copies_of)
+    more = counts.errors - _by_utterance(_word_counts(references, first), copies_of).errors
     if not counts.reference.sum():
         raise EdgeAsrError("the references have no words: there is no word error rate to compare")
-    rows_drawn = list(_resampled(len(references), resamples, seed))
+    rows_drawn = list(_resampled(len(more), resamples, seed))
     sampled = [100.0 * more[rows].sum() / max(1, counts.reference[rows].sum()) for rows in rows_drawn]
     return WerDifference(
         wer=float(100.0 * more.sum() / counts.reference.sum()),
@@ -140,6 +148,24 @@ def _count(alignments: Sequence[Sequence[jiwer.AlignmentChunk]], lengths: list[i
             elif chunk.type == "insert":
                 errors[row, 2] += chunk.hyp_end_idx - chunk.hyp_start_idx
     return _Counts(errors[:, 0], errors[:, 1], errors[:, 2], np.array(lengths, np.int64))
+
+
+def _by_utterance(counts: _Counts, copies_of: Sequence[Hashable] | None) -> _Counts:
+    """Sums over the copies of each utterance, which are aligned one by one, in the order of the first copies."""
+    if copies_of is None:
+        return counts
+    if len(copies_of) != len(counts.reference):
+        raise EdgeAsrError(f"{len(counts.reference)} references but {len(copies_of)} copies: they must pair up")
+    row_of = {utterance: row for row, utterance in enumerate(dict.fromkeys(copies_of))}
+    rows = [row_of[utterance] for utterance in copies_of]
+
+    def total(of_copies: np.ndarray) -> np.ndarray:
+        sums = np.zeros(len(row_of), np.int64)
+        np.add.at(sums, rows, of_copies)
+        return sums
+
+    parts = (counts.substitutions, counts.deletions, counts.insertions, counts.reference)
+    return _Counts(*map(total, parts))
 
 
 def _resampled(utterances: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_asr.audio import SAMPLE_RATE_HZ, duration_s, read_audio, read_blocks
+from edge_asr.audio import SAMPLE_RATE_HZ, change_speed, duration_s, read_audio, read_blocks
 from edge_asr.errors import EdgeAsrError
 
 
@@ -158,3 +158,17 @@ def test_a_bad_file_is_one_line_that_names_it(tmp_path: Path, make: object, trou
         read_audio(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.9, 1.0, 1.1, 2.0])
+def test_speed_changes_length_and_pitch(speed: float) -> None:
+    faster = change_speed(tone(1.0, SAMPLE_RATE_HZ, 1_000.0), speed)
+    assert faster.dtype == np.float32
+    assert len(faster) == pytest.approx(16_000 / speed, abs=2)
+    peak_hz = np.abs(np.fft.rfft(faster)).argmax() * 16_000 / len(faster)
+    assert peak_hz == pytest.approx(1_000 * speed, abs=2)
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.9, 1.0, 1.1, 2.0])
+def test_speed_leaves_something_of_a_single_sample(speed: float) -> None:
+    assert len(change_speed(np.full(1, 0.1, np.float32), speed)) >= 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_asr.errors import EdgeAsrError
-from edge_asr.manifest import Utterance, read_manifest
+from edge_asr.manifest import Utterance, read_manifest, write_manifest
 
 
 def manifest(folder: Path, *lines: str | dict[str, object]) -> Path:
@@ -102,3 +104,44 @@ def test_text_is_in_every_line_or_in_none(tmp_path: Path) -> None:
     mixed = manifest(tmp_path, entry(), {"audio_filepath": "a.flac"})
     with pytest.raises(EdgeAsrError, match=r"set\.jsonl:2: 'text' is missing"):
         read_manifest(mixed, text_required=False)
+
+
+def test_what_is_written_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From any folder, audio elsewhere included, even where it was named relative to the working folder."""
+    written = tmp_path / "written"
+    (tmp_path / "audio").mkdir()
+    written.mkdir()
+    for name in ("audio/é.flac", "written/inner.flac"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    utterances = [
+        Utterance(Path("audio/é.flac"), "ÉTÉ ONE", "ann", 1.25, 1),
+        Utterance(Path("written/inner.flac"), "", "", 0.0, 2),
+    ]
+    write_manifest(Path("written/set.jsonl"), utterances)
+    monkeypatch.chdir(written)
+    found = read_manifest(written / "set.jsonl")
+    assert found == [replace(u, audio=tmp_path / u.audio) for u in utterances]
+    assert {path.name for path in written.iterdir()} == {"inner.flac", "set.jsonl"}  # and nothing half done
+
+
+def test_audio_below_the_manifest_moves_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "before"
+    folder.mkdir()
+    (folder / "a.flac").touch()
+    write_manifest(folder / "set.jsonl", [Utterance(folder / "a.flac", "ONE", "", 0.0, 1)])
+    after = folder.rename(tmp_path / "after")
+    assert [u.audio for u in read_manifest(after / "set.jsonl")] == [after / "a.flac"]
+
+
+def test_a_manifest_that_is_not_finished_leaves_the_one_before(tmp_path: Path) -> None:
+    path = manifest(tmp_path, entry())
+
+    def broken_off() -> Iterator[Utterance]:
+        yield from read_manifest(path)
+        raise KeyboardInterrupt
+
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        write_manifest(path, broken_off())
+    assert path.read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,3 +118,68 @@ def test_lists_that_do_not_pair_up_are_refused(references: list[str], hypotheses
 def test_a_difference_without_reference_words_is_refused() -> None:
     with pytest.raises(EdgeAsrError, match="no words"):
         wer_difference([""], ["A"], [""], FEW)
+
+
+HALF_LOST = (["A B C D E F G"] * 12, ["A B C D E F G"] * 5 + ["A"] * 3 + ["A B C X"] * 4)
+UTTERANCES = list(range(12))
+
+
+@pytest.mark.parametrize("copies", [1, 2, 5])
+def test_copies_of_utterances_are_no_further_evidence(copies: int) -> None:
+    """Identical copies leave rate and interval alone, whatever their order; told apart, they would narrow it."""
+    references, hypotheses = HALF_LOST
+    once = error_rates(references, hypotheses)
+    one_after_another = error_rates(references * copies, hypotheses * copies, copies_of=UTTERANCES * copies)
+    side_by_side = error_rates(
+        *([text for text in texts for _ in range(copies)] for texts in HALF_LOST),
+        copies_of=[utterance for utterance in UTTERANCES for _ in range(copies)],
+    )
+    for rates in (one_after_another, side_by_side):
+        assert (rates.wer, rates.wer_ci95, rates.cer, rates.utterances) == (once.wer, once.wer_ci95, once.cer, 12)
+        assert (rates.reference_words, rates.deletions) == (copies * once.reference_words, copies * once.deletions)
+    if copies > 1:
+        low, high = error_rates(references * copies, hypotheses * copies).wer_ci95
+        assert once.wer_ci95[0] < low < high < once.wer_ci95[1]
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+def test_copies_are_no_further_evidence_of_a_difference(copies: int) -> None:
+    references, first = HALF_LOST
+    second = [*references[:6], *["A B C"] * 6]
+    once = wer_difference(references, first, second)
+    again = wer_difference(references * copies, first * copies, second * copies, copies_of=UTTERANCES * copies)
+    assert again == once
+    low, high = wer_difference(references * copies, first * copies, second * copies).wer_ci95
+    assert once.wer_ci95[0] < low < high < once.wer_ci95[1]
+
+
+def test_rate_and_difference_are_over_all_copies() -> None:
+    references, copies_of = ["A B", "C D"] * 2, ["ab", "cd"] * 2
+    heard = ["A B", "C D", "A X", ""]  # the second time, three words of four are lost
+    rates = error_rates(references, heard, FEW, copies_of=copies_of)
+    assert (rates.wer, rates.reference_words, rates.utterances) == (100 * 3 / 8, 8, 2)
+    assert wer_difference(references, references, heard, FEW, copies_of=copies_of).wer == 100 * 3 / 8
+
+
+def test_an_independent_part_in_the_copies_narrows_the_interval() -> None:
+    """Half of the copies fail, each on its own: then copies are evidence, and count as such."""
+    draw = np.random.default_rng(0).random((8, 60)) < 0.5
+    widths = []
+    for copies in (1, 8):
+        heard = ["A" if ok else "X" for ok in draw[:copies].flatten()]
+        low, high = error_rates(["A"] * len(heard), heard, copies_of=list(range(60)) * copies).wer_ci95
+        widths.append(high - low)
+    assert widths[1] == pytest.approx(widths[0] / math.sqrt(8), rel=0.25)
+
+
+def test_no_alignment_crosses_from_one_copy_into_the_next() -> None:
+    """Two words deleted, then two inserted: end to end, they would look like none."""
+    rates = error_rates(["A B", "A B"], ["", "A B A B"], FEW, copies_of=[1, 1])
+    assert (rates.deletions, rates.insertions, rates.wer) == (2, 2, 100.0)
+
+
+def test_every_pair_must_say_what_it_is_a_copy_of() -> None:
+    with pytest.raises(EdgeAsrError, match="pair up"):
+        error_rates(["A", "B"], ["A", "B"], FEW, copies_of=[1])
+    with pytest.raises(EdgeAsrError, match="pair up"):
+        wer_difference(["A", "B"], ["A", "B"], ["A", "B"], FEW, copies_of=[1])

@@ -46,7 +46,7 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     required=True,
-    help="Folder of this run: tokens, state, log, checkpoints.",
+    help="Folder of this run: tokens, development set, state, log, checkpoints.",
 )
 @click.option("--fresh", is_flag=True, help="Start over. A run that is in the folder is moved aside, not deleted.")
 @click.option(
@@ -65,6 +65,9 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
     A line a 50 steps shows the losses (per token), kept frames, learning rate, steps a second and minutes left.
     log.jsonl in the run's folder holds the same for plots. A GPU is used where there is one.
 
+    development.jsonl beside it is the manifest of the development set, from the start: compare models and thresholds
+    on it with `edge-asr evaluate` and `edge-asr sweep`, and keep the test split for what you report.
+
     On a CPU, two processes of one thread each train faster than one process of two threads:
 
     \b
@@ -77,6 +80,7 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
       edge-asr train --data ../shared/data --run-dir runs/an4
       edge-asr train --config mine.toml --run-dir runs/mine
       edge-asr export runs/an4/model.safetensors -o model.pte
+      edge-asr evaluate runs/an4/development.jsonl --model model.pte --against @off --speeds 0.9,1,1.1
     """
     require_extra("train", "training")
     settings = read_config(config)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import sentencepiece
-import soxr
 
-from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.audio import change_speed, read_audio
 from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance
 from edge_asr.model.config import EncoderConfig, FrontEndConfig
@@ -117,13 +116,6 @@ def load_example(
             f"{utterance.audio}: {shortest} frames are too few for the {needed} that CTC needs for '{utterance.text}'"
         )
     return Example(waves=waves, ids=ids, text=utterance.text)
-
-
-def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
-    """Play faster (speed > 1) or slower, pitch and all."""
-    if speed == 1.0:
-        return samples
-    return soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.ctc import collapse
 from edge_asr.errors import EdgeAsrError
-from edge_asr.manifest import Utterance, read_manifest
+from edge_asr.manifest import Utterance, read_manifest, write_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput, GatedEncoder
@@ -142,6 +142,10 @@ class Trainer:
         return self.folder / "model.safetensors"
 
     @property
+    def development_path(self) -> Path:
+        return self.folder / "development.jsonl"
+
+    @property
     def start_folder(self) -> Path:
         return self.folder.parent / self.config.training.start_from
 
@@ -165,7 +169,10 @@ class Trainer:
             raise EdgeAsrError(f"{checkpoint}: its weights do not fit this run's [model] ({reason})") from None
 
     def load_data(self, data: Path) -> None:
-        """Read manifests, hold out the development speakers, learn the pieces on the training text."""
+        """Read manifests, hold out the development speakers, learn the pieces on the training text.
+
+        The utterances held out, without those at fault, are written as a manifest, for whoever compares models later.
+        """
         training = self.config.training
         report = self.report_fault if training.on_fault == "skip" else None
         repeats = training.repeats or (1,) * len(training.manifests)
@@ -201,7 +208,11 @@ class Trainer:
             self.examples += loaded * repeats[number - 1]
             if number <= (training.easy_manifests or len(train)):
                 self.easy = len(self.examples)
-        self.dev = load_examples(held, processor, training.dev_speeds, data / training.dev_manifest, report)
+        source = data / training.dev_manifest
+        loaded_of = {u: load_examples([u], processor, training.dev_speeds, source, report) for u in held}
+        self.dev = [example for loaded in loaded_of.values() for example in loaded]
+        if self.rank == 0:
+            write_manifest(self.development_path, (u for u, loaded in loaded_of.items() if loaded))
         if not self.examples:
             raise EdgeAsrError("no utterance is left to train on: mend the lines reported above")
 

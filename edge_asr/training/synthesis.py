@@ -21,7 +21,8 @@ import soundfile
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.errors import EdgeAsrError
-from edge_asr.manifest import read_manifest
+from edge_asr.manifest import Utterance as Spoken
+from edge_asr.manifest import read_manifest, write_manifest
 from edge_asr.training.data import hold_out
 
 ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-us-nyc")
@@ -85,24 +86,21 @@ def synthesize(
     others = [utterance for manifest in manifests[1:] for utterance in read_manifest(manifest)]
     plan = draw_plan([utterance.text for utterance in first + others], utterances, programs, seed)
     audio = prepare_folder(folder, plan)
-    lines = []
+    spoken: list[Spoken] = []
     with ThreadPoolExecutor() as pool:
         for utterance, duration_s in zip(plan, pool.map(lambda item: speak(item, audio), plan), strict=True):
-            lines.append(
-                json.dumps(
-                    {
-                        "audio_filepath": f"{audio.name}/{utterance.number:05d}.flac",
-                        "duration": round(duration_s, 3),
-                        "text": utterance.text,
-                        "speaker": f"{utterance.program}-{utterance.voice}",
-                    }
+            spoken.append(
+                Spoken(
+                    audio=file_of(utterance, audio),
+                    text=utterance.text,
+                    speaker=f"{utterance.program}-{utterance.voice}",
+                    duration_s=round(duration_s, 3),
+                    line=len(spoken) + 1,
                 )
             )
             progress()
     manifest = folder / "train.jsonl"
-    partial = manifest.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.replace(manifest)
+    write_manifest(manifest, spoken)
     return manifest
 
 
@@ -154,9 +152,13 @@ def vary(text: str, rng: np.random.Generator) -> str:
     return " ".join(str(rng.choice(CLASS_OF[word])) if word in CLASS_OF else word for word in text.split())
 
 
+def file_of(utterance: Utterance, folder: Path) -> Path:
+    return folder / f"{utterance.number:05d}.flac"
+
+
 def speak(utterance: Utterance, folder: Path) -> float:
     """Write one FLAC file at 16 kHz where it is not there yet; returns its duration in seconds."""
-    path = folder / f"{utterance.number:05d}.flac"
+    path = file_of(utterance, folder)
     if not path.is_file():
         raw = path.with_suffix(".wav")
         command = espeak_command(utterance, raw) if utterance.program == "espeak-ng" else flite_command(utterance, raw)

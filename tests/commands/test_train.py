@@ -39,6 +39,13 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
+def test_the_development_set_can_be_evaluated_at_once(run: Run, corpus: Path, tmp_path: Path, beep_model: Path) -> None:
+    folder = tmp_path / "run"
+    assert run("train", "--data", corpus, "--run-dir", folder, "--config", write_config(tmp_path), "--json").code == 0
+    answer = run("evaluate", folder / "development.jsonl", "--model", beep_model, "--speeds", "0.9,1", "--json").json
+    assert (answer["utterances"], answer["words"]) == (2, 2 * 2 * 4)
+
+
 def write_config(tmp_path: Path, steps: int = 2, more: str = "") -> Path:
     path = tmp_path / "config.toml"
     path.write_text(CONFIG.replace("STEPS", str(steps)) + more)

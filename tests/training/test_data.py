@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from edge_asr.manifest import Utterance
 from edge_asr.tokens import BLANK
 from edge_asr.training.data import (
-    change_speed,
     hold_out,
     join_utterances,
     learn_pieces,
@@ -92,15 +91,6 @@ def test_pieces_are_learnt_with_blank_first(tmp_path: Path) -> None:
     ids = processor.encode("THREE TWO")
     assert 0 not in ids
     assert tokens.to_text(ids) == "THREE TWO"
-
-
-@pytest.mark.parametrize("speed", [0.9, 1.0, 1.1])
-def test_speed_changes_length_and_pitch(speed: float) -> None:
-    tone = np.sin(2 * np.pi * 1_000 * np.arange(16_000) / 16_000).astype(np.float32)
-    faster = change_speed(tone, speed)
-    assert len(faster) == pytest.approx(16_000 / speed, abs=2)
-    peak_hz = np.abs(np.fft.rfft(faster)).argmax() * 16_000 / len(faster)
-    assert peak_hz == pytest.approx(1_000 * speed, abs=2)
 
 
 def test_int16_clips() -> None:

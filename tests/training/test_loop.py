@@ -19,12 +19,14 @@ import soundfile
 import torch
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.manifest import read_manifest
 from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import EncoderOutput
 from edge_asr.model.losses import gate_cross_entropy, valid_frames
 from edge_asr.training import phones
 from edge_asr.training.config import RunConfig
+from edge_asr.training.data import hold_out
 from edge_asr.training.loop import Trainer, pad
 from tests.training.conftest import REPOSITORY, run_config
 
@@ -191,6 +193,36 @@ def test_no_development_speaker_is_trained_on(tones: Path, tmp_path: Path) -> No
     assert len(trainer.examples) == 18
 
 
+def test_the_development_set_is_left_as_a_manifest(
+    tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads back to what was held out, from anywhere, and a resumed run leaves it as it is."""
+    monkeypatch.chdir(tones.parent)
+    trainer = Trainer(run_config(steps=1), Path(tones.name), tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "run" / "development.jsonl"
+    found = read_manifest(path)
+    train, held = hold_out(read_manifest(tones / "tones.jsonl"), 4)
+    assert [(u.audio, u.text, u.speaker, u.duration_s) for u in found] == [
+        (u.audio, u.text, u.speaker, u.duration_s) for u in held
+    ]
+    assert [u.text for u in found] == [example.text for example in trainer.dev]
+    assert not {u.speaker for u in found} & {u.speaker for u in train}
+    written = path.read_bytes()
+    Trainer(run_config(steps=1), tones, tmp_path / "run")
+    assert path.read_bytes() == written
+
+
+def test_the_first_process_alone_writes_the_development_set(
+    tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(run_config(steps=1), tones, tmp_path)
+    (tmp_path / "development.jsonl").unlink()
+    monkeypatch.setenv("RANK", "1")
+    Trainer(run_config(steps=1), tones, tmp_path)
+    assert not (tmp_path / "development.jsonl").exists()
+
+
 @pytest.fixture
 def faulty(tones: Path, tmp_path: Path) -> Path:
     """A data folder whose manifest has a broken line, a missing, a corrupt and a far too short recording."""
@@ -217,6 +249,15 @@ def test_faulty_utterances_are_told_with_their_line_and_skipped(
     assert [entry["skipped"] for entry in logged(tmp_path / "run")] == [
         fault.removeprefix("skipped: ") for fault in told
     ]
+
+
+def test_development_utterances_at_fault_are_not_in_its_manifest(faulty: Path, tmp_path: Path) -> None:
+    lines = (faulty / "tones.jsonl").read_text().replace('"speaker": "s0"}', '"speaker": "s3"}')  # whom it holds out
+    (faulty / "tones.jsonl").write_text(lines)
+    trainer = Trainer(run_config(steps=1, on_fault="skip"), faulty, tmp_path / "run")
+    assert len(trainer.dev) == 6
+    assert [u.text for u in read_manifest(trainer.development_path)] == [example.text for example in trainer.dev]
+    assert not {u.audio.name for u in read_manifest(trainer.development_path)} & {"corrupt.wav", "short.wav"}
 
 
 @pytest.mark.parametrize(("keep", "message"), [(3, ":3: broken JSON"), (27, ":26: .*corrupt"), (28, ":26: .*too few")])
