@@ -28,8 +28,9 @@ from torch.export import ExportedProgram
 from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gate import block_sizes
 from export.memory import PlanBranchesApart, branches
-from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, block_sizes, initial_caches
+from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, initial_past
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
@@ -89,12 +90,10 @@ def compose(programs: dict[str, ExportedProgram], constants: dict[str, Tensor]) 
     )
 
 
-def stack_example(config: EncoderConfig, stack: StackConfig) -> tuple[Tensor, ...]:
-    """What both blocks take after their rows, in their shapes: valid, cos, sin, bias, caches."""
-    frames, left = config.chunk_frames, config.left_context_frames
-    angles = torch.ones(1, frames, 1, stack.head_width if stack.attention else 1)
-    bias = torch.zeros(1, 1, left + frames if stack.attention else 1)
-    return (torch.ones(1, frames, 1), angles, angles.clone(), bias, *initial_caches(stack, left))
+def stack_example(config: EncoderConfig, stack: StackConfig, rows: int) -> tuple[Tensor, ...]:
+    """What both blocks take after their rows, in their shapes: valid, cos, sin, past."""
+    angles = torch.ones(1, rows, 1, stack.head_width) if stack.attention else torch.zeros(1, config.chunk_frames, 1, 1)
+    return (torch.ones(1, rows, 1), angles, angles.clone(), *initial_past(stack, config.left_context_frames))
 
 
 def lower_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
@@ -104,14 +103,15 @@ def lower_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
         torch.zeros(1, config.chunk_frames * config.SUBSAMPLING, config.front_end.fft_size + 2),
         torch.zeros(1, 1, config.front_end.mels),
         torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
-        *stack_example(config, config.lower),
+        *stack_example(config, config.lower, config.chunk_frames),
     )
 
 
 def upper_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
     """Inputs of `UpperBlock` in their shapes."""
     config = encoder.config
-    return (torch.zeros(1, config.chunk_frames, config.lower.width), *stack_example(config, config.upper))
+    rows = block_sizes(config.chunk_frames)[-1]
+    return (torch.zeros(1, rows, config.lower.width), *stack_example(config, config.upper, rows))
 
 
 def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_asr.contract import STEP
 from edge_asr.errors import EdgeAsrError
-from export.program import block_sizes
+from edge_asr.model.gate import block_sizes
 from export.xnnpack_graph import BACKEND
 
 # Datatypes of the weights of learnt linears. With int4, a linear whose input is no whole number of groups gets int8.

@@ -77,7 +77,7 @@ class EncoderConfig:
     upper: StackConfig = field(default_factory=lambda: StackConfig(layers=8, width=192))  # runs on kept frames
     gate: GateConfig = field(default_factory=GateConfig)
     factorized: bool = False  # blank is its own sigmoid in both heads; labels run on kept frames only (`model.heads`)
-    chunk_frames: int = 16  # frames of a chunk, and kept frames of an upper block
+    chunk_frames: int = 16  # frames of a chunk, and kept frames at which an upper block runs
     left_context_frames: int = 32  # rows of the past that attention reads, in both stacks; a multiple of the chunk
     rotary_period_frames: int = 2_048  # rotary angles repeat after this many frames, so that they never lose precision
     dropout: float = 0.1  # training only

@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.front_end import FrontEnd
-from edge_asr.model.gate import extend_spikes, find_spikes, plan_blocks
+from edge_asr.model.gate import block_sizes, extend_spikes, find_spikes, plan_blocks, size_of_block
 from edge_asr.model.heads import FactorizedHead, output_head
-from edge_asr.model.layers import MASKED, ChunkNeighbours, EncoderLayer, LeftContext, RMSNorm, rotation
+from edge_asr.model.layers import MASKED, ChunkNeighbours, EncoderLayer, LeftContext, RMSNorm, RowsBefore, rotation
 
+BLOCK_GRANULE = 8  # blocks of a training batch are a multiple of it
 SKIPPED_LOG_PROB = -12.0  # log probability of every label on a skipped frame, whose blank has 0
 
 
@@ -280,18 +281,28 @@ class GatedEncoder(nn.Module):
         line float32 [N, T, vocabulary], what frames that are not kept say
         -> final log probabilities [N, T, vocabulary], and those of the middle where asked for.
         """
-        utterances, _, width = handed.shape
-        source = block_table(keep, chunk_frames, self.config.gate.max_wait_chunks).to(handed.device)
-        if source.shape[1] == 0:
+        blocks = block_table(keep, chunk_frames, self.config.gate.max_wait_chunks, self.config.left_context_frames).to(
+            handed.device
+        )
+        if not len(blocks.frames):
             return (line,) * (2 if with_middle else 1)
-        filled = source >= 0
-        index = source.clamp(min=0)
-        rows = torch.gather(handed, 1, index[:, :, None].expand(-1, -1, width))
-        run = self.upper.with_middle if with_middle else self.upper
-        outputs = self.run_chunks(run, self.config.upper, self.upper_rotary, rows, filled, index, chunk_frames)
-        utterance = torch.arange(utterances, device=handed.device)[:, None].expand_as(index)
+        filled = blocks.frames >= 0
+        index, utterance = blocks.frames.clamp(min=0), blocks.utterances[:, None].expand_as(blocks.frames)
+        rows = handed.flatten(0, 1).index_select(0, (utterance * handed.shape[1] + index).flatten())
+        real = torch.cat([blocks.before < filled.numel(), filled], dim=1).to(torch.float32)
+        tail = self.config.upper.conv_tail
+        neighbours = RowsBefore(blocks.before, blocks.before[:, blocks.before.shape[1] - tail :])
+        run: Callable[..., Tensor | tuple[Tensor, ...]] = self.upper.with_middle if with_middle else self.upper
+        outputs = run(
+            rows.reshape(*index.shape, handed.shape[2]),
+            filled.to(torch.float32)[:, :, None],
+            *self.upper_rotary(index),
+            key_bias(real[:, :, None]),
+            [neighbours] * self.config.upper.layers,
+        )
         place = (utterance[filled], index[filled])
-        return tuple(line.index_put(place, torch.log_softmax(logits.float(), dim=-1)[filled]) for logits in outputs)
+        each = outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(line.index_put(place, torch.log_softmax(logits.float(), dim=-1)[filled]) for logits in each)
 
     def run_chunks(
         self,
@@ -336,24 +347,45 @@ def key_bias(valid: Tensor) -> Tensor:
     return ((valid - 1.0) * -MASKED).reshape(valid.shape[0], 1, valid.shape[1])
 
 
-def block_table(keep: Tensor, chunk_frames: int, max_wait_chunks: int) -> Tensor:
-    """bool [N, T] -> int64 [N, S]: the frame in each slot of each upper block, -1 where a slot is empty.
+@dataclass(frozen=True)
+class BlockTable:
+    """Which frames the blocks of the upper stack hold: M blocks of all utterances, F rows each."""
 
-    S is a multiple of chunk_frames, rounded up so that training meets few different shapes.
+    frames: Tensor  # int64 [M, F], the frame in each row; -1 where it is empty
+    utterances: Tensor  # int64 [M], the utterance that each block is of
+    before: Tensor  # int64 [M, left], numbers of the rows before each block; M * F where there was none or it was empty
+
+    def to(self, device: torch.device) -> BlockTable:
+        return BlockTable(self.frames.to(device), self.utterances.to(device), self.before.to(device))
+
+
+def block_table(keep: Tensor, chunk_frames: int, max_wait_chunks: int, left_frames: int) -> BlockTable:
+    """bool [N, T] -> the blocks that streams with these kept frames run.
+
+    Rows past a block's size (`gate.size_of_block`) are there for the shape of the tensor only and are nobody's past.
+    M is rounded up with empty blocks, so that training meets few different shapes.
     """
-    tables = []
-    for row in keep.cpu().numpy():
+    blocks = []  # frames, utterance, past
+    for utterance, row in enumerate(keep.cpu().numpy()):
         chunks = [
             (chunk.nonzero()[0] + number * chunk_frames).tolist()
             for number, chunk in enumerate(row.reshape(-1, chunk_frames))
         ]
-        table: list[int] = []
+        past: list[tuple[int, int]] = []  # block and row, or -1 and -1
         for block in plan_blocks(chunks, chunk_frames, max_wait_chunks):
-            table += block + [-1] * (chunk_frames - len(block))
-        tables.append(table)
-    longest = max((len(table) for table in tables), default=0)
-    granule = max(chunk_frames, 32)
-    slots = -(-longest // granule) * granule
-    return torch.tensor([table + [-1] * (slots - len(table)) for table in tables], dtype=torch.int64).reshape(
-        len(tables), slots
-    )
+            blocks.append((block, utterance, past[-left_frames:]))
+            empty = size_of_block(len(block), chunk_frames) - len(block)
+            past += [(len(blocks) - 1, number) for number in range(len(block))] + [(-1, -1)] * empty
+    longest = max((len(block) for block, _, _ in blocks), default=0)
+    rows = chunk_frames if longest <= chunk_frames else block_sizes(chunk_frames)[-1]
+    count = -(-len(blocks) // BLOCK_GRANULE) * BLOCK_GRANULE
+    frames = torch.full((count, rows), -1, dtype=torch.int64)
+    before = torch.full((count, left_frames), count * rows, dtype=torch.int64)
+    utterances = torch.zeros(count, dtype=torch.int64)
+    for number, (block, utterance, past) in enumerate(blocks):
+        frames[number, : len(block)] = torch.tensor(block)
+        utterances[number] = utterance
+        if past:
+            numbers = [at * rows + row if at >= 0 else count * rows for at, row in past]
+            before[number, left_frames - len(past) :] = torch.tensor(numbers)
+    return BlockTable(frames, utterances, before)

@@ -32,23 +32,36 @@ def extend_spikes(spikes: Tensor, carry: Tensor, config: GateConfig) -> Tensor:
     return keep
 
 
-def plan_blocks(kept_per_chunk: list[list[int]], block_frames: int, max_wait_chunks: int) -> list[list[int]]:
+def plan_blocks(kept_per_chunk: list[list[int]], chunk_frames: int, max_wait_chunks: int) -> list[list[int]]:
     """Simulate the streaming program's blocks over one utterance.
 
     kept_per_chunk: for each chunk, the indices of the frames it keeps. Returns the blocks in order, each a list of
-    at most `block_frames` frame indices. A block runs when it is full, when a chunk keeps nothing while frames wait,
-    when the oldest waiting frame has waited `max_wait_chunks` chunks, and at the end of the utterance. This is the
-    specification of what the exported program does; `tests/model/test_streaming.py` holds the two together.
+    frame indices. A block runs when as many frames wait as a chunk has, when a chunk keeps nothing while frames wait,
+    when the oldest waiting frame has waited `max_wait_chunks` chunks, and at the end of the utterance. It takes all
+    that wait, which are less than two chunks. This is the specification of what the exported program does;
+    `tests/model/test_streaming.py` holds the two together.
     """
     blocks: list[list[int]] = []
     waiting: list[int] = []
     for chunk, kept in enumerate(kept_per_chunk):
         waiting = waiting + kept
-        end = (chunk + 1) * block_frames
-        overdue = bool(waiting) and waiting[0] + max_wait_chunks * block_frames < end
-        if len(waiting) >= block_frames or (waiting and not kept) or overdue:
-            blocks.append(waiting[:block_frames])
-            waiting = waiting[block_frames:]
+        end = (chunk + 1) * chunk_frames
+        overdue = bool(waiting) and waiting[0] + max_wait_chunks * chunk_frames < end
+        if len(waiting) >= chunk_frames or (waiting and not kept) or overdue:
+            blocks.append(waiting)
+            waiting = []
     if waiting:
         blocks.append(waiting)
     return blocks
+
+
+def block_sizes(chunk_frames: int) -> tuple[int, ...]:
+    """The numbers of rows that a block may have, ascending: it has the least that hold its frames, and what is left of
+    them is empty. A half, one, one and a half, and two chunks; without the gate every block is one chunk."""
+    half = max(1, chunk_frames // 2)
+    return tuple(sorted({half, chunk_frames, chunk_frames + half, 2 * chunk_frames}))
+
+
+def size_of_block(frames: int, chunk_frames: int) -> int:
+    """Rows of a block that holds so many frames."""
+    return next(size for size in block_sizes(chunk_frames) if frames <= size)

@@ -180,6 +180,31 @@ class ChunkNeighbours:
         return windows.permute(0, 1, 3, 2).reshape(-1, count + self.chunk_frames, rows.shape[2])
 
 
+class RowsBefore:
+    """Left context in training where it is told row by row: of M blocks, in one tensor [M, F, W]."""
+
+    def __init__(self, attention: Tensor, convolution: Tensor) -> None:
+        """int64 [M, left] and [M, tail]: numbers, 0 to M * F - 1, of the rows before each block; M * F for none."""
+        self.before_attention = attention
+        self.before_convolution = convolution
+
+    def attention(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        keys, values = (self.prepend(rows, self.before_attention) for rows in (key, value))
+        return keys.transpose(1, 2), values
+
+    def convolution(self, rows: Tensor) -> Tensor:
+        tail = self.before_convolution.shape[1]
+        extended = self.prepend(rows.reshape(1, -1, rows.shape[2]), self.before_convolution)
+        return functional.pad(extended, (0, 0, 0, tail))
+
+    def prepend(self, rows: Tensor, before: Tensor) -> Tensor:
+        """[heads, M * F, W] -> [heads * M, left + F, W]"""
+        heads, _, width = rows.shape
+        blocks = before.shape[0]
+        past = functional.pad(rows, (0, 0, 0, 1))[:, before]
+        return torch.cat([past, rows.reshape(heads, blocks, -1, width)], dim=2).flatten(0, 1)
+
+
 class LayerCaches:
     """Left context in streaming: the caches of one layer. After the layer has run they hold its new past.
 
@@ -187,42 +212,24 @@ class LayerCaches:
     """
 
     def __init__(
-        self,
-        silence: Tensor,
-        missing: int,
-        convolution: Tensor,
-        keys: Tensor | None = None,
-        values: Tensor | None = None,
+        self, silence: Tensor, convolution: Tensor, keys: Tensor | None = None, values: Tensor | None = None
     ) -> None:
-        """`missing` rows are left out at the end of the block, as all of them are empty: they count as past, too."""
         self.silence = silence  # [1, tail, W], zeros
         self.convolution_cache = convolution  # [1, tail, W]
         self.keys_cache = keys  # [heads, W / heads, left], where the layer has attention
         self.values_cache = values  # [heads, left, W / heads]
-        self.missing = missing
 
     def attention(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         assert self.keys_cache is not None
         assert self.values_cache is not None
         keys = torch.cat([self.keys_cache, key.permute(0, 2, 1)], dim=2)
         values = torch.cat([self.values_cache, value], dim=1)
-        left = self.values_cache.shape[1]
-        self.keys_cache = self.newest(keys, left, dim=2)
-        self.values_cache = self.newest(values, left, dim=1)
+        self.keys_cache = keys[:, :, key.shape[1] :]
+        self.values_cache = values[:, value.shape[1] :]
         return keys, values
 
     def convolution(self, rows: Tensor) -> Tensor:
+        frames, tail = rows.shape[1], self.silence.shape[1]
         extended = torch.cat([self.convolution_cache, rows, self.silence], dim=1)
-        tail = self.silence.shape[1]
-        self.convolution_cache = self.newest(extended, tail, dim=1, after=tail)
+        self.convolution_cache = extended[:, frames : frames + tail]
         return extended
-
-    def newest(self, extended: Tensor, count: int, dim: int, after: int = 0) -> Tensor:
-        """The last `count` rows, which lie along `dim` of three, but for `after` at the end; those that are missing
-        included."""
-        present = max(1, count - self.missing)
-        rows = extended.narrow(dim, extended.shape[dim] - after - present, present)
-        if not self.missing:
-            return rows
-        padded = functional.pad(rows, (0, self.missing) if dim == 2 else (0, 0, 0, self.missing))
-        return padded.narrow(dim, padded.shape[dim] - count, count)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asr.model.config import GateConfig
-from edge_asr.model.gate import extend_spikes, find_spikes, plan_blocks
+from edge_asr.model.gate import block_sizes, extend_spikes, find_spikes, plan_blocks, size_of_block
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_chunk_by_chunk_extension_keeps_neighbours(spikes: list[bool], chunk: in
 
 @st.composite
 def kept_frames(draw: st.DrawFn) -> tuple[list[list[int]], int, int]:
-    """Kept frames of each chunk, block size, and chunks that a frame may wait."""
+    """Kept frames of each chunk, frames of a chunk, and chunks that a frame may wait."""
     size = draw(st.integers(1, 6))
     chunks = draw(st.lists(st.sets(st.integers(0, size - 1)), max_size=20))
     kept = [sorted(frame + number * size for frame in chunk) for number, chunk in enumerate(chunks)]
@@ -73,7 +73,7 @@ def test_blocks_hold_every_kept_frame_once_and_in_order(case: tuple[list[list[in
     kept, size, wait = case
     blocks = plan_blocks(kept, size, wait)
     assert [frame for block in blocks for frame in block] == [frame for chunk in kept for frame in chunk]
-    assert all(1 <= len(block) <= size for block in blocks)
+    assert all(1 <= len(block) < 2 * size for block in blocks)
 
 
 @settings(deadline=None)
@@ -88,7 +88,10 @@ def test_no_frame_waits_longer_than_agreed(case: tuple[list[list[int]], int, int
 @pytest.mark.parametrize(
     ("kept", "blocks"),
     [
-        ([[0, 1, 2], [4, 5], [8]], [[0, 1, 2, 4], [5, 8]]),  # a full block runs; the rest at the end
+        (
+            [[0, 1, 2], [4, 5], [8]],
+            [[0, 1, 2, 4, 5], [8]],
+        ),  # a chunk's worth waits: all of it runs; the rest at the end
         ([[0], [], [8]], [[0], [8]]),  # a chunk without kept frames releases those that wait
         ([[0], [4], [8], [], [16, 17]], [[0, 4, 8], [16, 17]]),
         ([[3], [4], [8], [12]], [[3, 4, 8], [12]]),  # overdue: frame 3 has waited two chunks
@@ -98,4 +101,17 @@ def test_no_frame_waits_longer_than_agreed(case: tuple[list[list[int]], int, int
     ],
 )
 def test_when_blocks_run(kept: list[list[int]], blocks: list[list[int]]) -> None:
-    assert plan_blocks(kept, block_frames=4, max_wait_chunks=2) == blocks
+    assert plan_blocks(kept, chunk_frames=4, max_wait_chunks=2) == blocks
+
+
+@given(st.integers(1, 40), st.data())
+def test_a_block_has_the_least_rows_that_hold_its_frames(chunk: int, data: st.DataObject) -> None:
+    sizes = block_sizes(chunk)
+    assert list(sizes) == sorted(set(sizes))
+    assert chunk in sizes
+    assert sizes[-1] == 2 * chunk
+    frames = data.draw(st.integers(1, 2 * chunk - 1))
+    size = size_of_block(frames, chunk)
+    assert size in sizes
+    assert frames <= size
+    assert all(other >= size for other in sizes if other >= frames)

@@ -29,13 +29,13 @@ from torch.nn import functional
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import load_checkpoint
-from edge_asr.model.encoder import GatedEncoder, key_bias
+from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.layers import RMSNorm
 from edge_asr.profiling.baselines.onnxruntime import METADATA_KEY, OnnxBackend, state_output
 from export.build import describe, with_chunk
 from export.eager import EagerBackend
-from export.program import LowerBlock, UpperBlock, initial_caches
+from export.program import LowerBlock, UpperBlock, initial_past
 from export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 
 OPSET = 23
@@ -56,8 +56,8 @@ class UngatedStep(nn.Module):
         self.lower_rotary = encoder.lower_rotary
         self.upper_rotary = encoder.upper_rotary
         self.lower = LowerBlock(encoder)
-        self.upper = UpperBlock(encoder)
-        self.lower_caches = len(initial_caches(self.config.lower, 1))
+        self.upper = UpperBlock(encoder, self.config.chunk_frames)
+        self.lower_past = len(initial_past(self.config.lower, 1))
 
     def initial_state(self) -> dict[str, Tensor]:
         """Zeros, by name, in the order in which `forward` takes and gives them."""
@@ -67,11 +67,10 @@ class UngatedStep(nn.Module):
             "samples_tail": torch.zeros(1, config.front_end.tail_samples),
             "mel_tail": torch.zeros(1, 1, config.front_end.mels),
             "first_tail": torch.zeros(1, config.subsampling_channels, 1, bands[1]),
-            "valid": torch.zeros(1, left, 1),
             "next_frame": torch.zeros(1, dtype=torch.int64),
         }
-        state |= {f"lower_cache_{i}": cache for i, cache in enumerate(initial_caches(config.lower, left))}
-        return state | {f"upper_cache_{i}": cache for i, cache in enumerate(initial_caches(config.upper, left))}
+        state |= {f"lower_past_{i}": past for i, past in enumerate(initial_past(config.lower, left))}
+        return state | {f"upper_past_{i}": past for i, past in enumerate(initial_past(config.upper, left))}
 
     def forward(
         self,
@@ -80,32 +79,25 @@ class UngatedStep(nn.Module):
         samples_tail: Tensor,
         mel_tail: Tensor,
         first_tail: Tensor,
-        left_valid: Tensor,
         next_frame: Tensor,
-        *caches: Tensor,
+        *past: Tensor,
     ) -> tuple[Tensor, ...]:
         """pcm [1, chunk_samples], frames int64 [1], state -> log probabilities [F, V], the new state."""
         chunk = torch.arange(self.config.chunk_frames)
         rows = (chunk < frames).to(torch.float32).reshape(1, -1, 1)
         index = (next_frame + chunk).unsqueeze(0)
         samples = torch.cat([samples_tail, pcm], dim=1)
-        valid = torch.cat([left_valid, rows], dim=1)
-        bias = key_bias(valid)
         _, _, handed, mel_tail, first_tail, *lower = self.lower(
             self.spectrum(samples),
             mel_tail,
             first_tail,
             rows,
             *self.lower_rotary(index),
-            bias,
-            *caches[: self.lower_caches],
+            *past[: self.lower_past],
         )
-        final, *upper = self.upper(
-            handed.unsqueeze(0), rows, *self.upper_rotary(index), bias, *caches[self.lower_caches :]
-        )
+        final, *upper = self.upper(handed.unsqueeze(0), rows, *self.upper_rotary(index), *past[self.lower_past :])
         samples_tail = samples[:, samples.shape[1] - samples_tail.shape[1] :]
-        left_valid = valid[:, rows.shape[1] :]
-        return (final, samples_tail, mel_tail, first_tail, left_valid, next_frame + frames, *lower, *upper)
+        return (final, samples_tail, mel_tail, first_tail, next_frame + frames, *lower, *upper)
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """As `FrontEnd.spectrum`."""
