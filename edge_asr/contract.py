@@ -15,8 +15,8 @@ A file holds two methods that share state, and one constant method:
 | --- | --- | --- |
 | `partial` | float32 [chunk_frames, vocabulary] | log probabilities of the intermediate head for the chunk's frames |
 | `keep` | float32 [chunk_frames] | 1 where the frame was handed to the upper stack, 0 where it is blank for good |
-| `final` | float32 [chunk_frames, vocabulary] | log probabilities of the final head for the frames in `index` |
-| `index` | int64 [chunk_frames] | frame of the stream that each row of `final` belongs to; -1 in empty rows, the last |
+| `final` | float32 [block_frames, vocabulary] | log probabilities of the final head for the frames in `index` |
+| `index` | int64 [block_frames] | frame of the stream that each row of `final` belongs to; -1 in empty rows, the last |
 | `waiting` | int64 [1] | kept frames that still wait for the upper stack |
 
 Where blank is a decision of its own (factorized CTC), labels run on kept frames only and are not known yet when
@@ -28,8 +28,13 @@ The blank probability that `threshold` is compared with is the one of `partial` 
 its own that no output tells: a frame whose best in `partial` is a word may be skipped, and is blank all the same.
 
 Rows of `partial` and `keep` past `frames` mean nothing. The upper stack ran in this step if and only if `index[0]`
-is not negative. Frames are resolved in order. To end a stream: step the last samples with `flush` = 1, then step with
-`frames` = 0 and `flush` = 1 until `waiting` is 0.
+is not negative. Where it runs, it takes every kept frame that waits, those of this step included: fewer than two
+chunks, hence block_frames = 2 * chunk_frames. So `waiting` is 0 after it. Frames are resolved in order.
+
+To end a stream: step the last samples with `flush` = 1, which resolves all that waits. Where no samples are left when
+the end is known and frames still wait, step once with `frames` = 0 and `flush` = 1. A host steps so while `waiting` is
+not 0: with a file that keeps its promise it does so once at most, and one that does not is told by a `waiting` that
+stays.
 
 `reset(unused)` starts a new stream; `unused` is float32 [1]. Call it after loading too: nobody promises that fresh
 memory is zero.
@@ -53,13 +58,15 @@ from typing import Any
 
 from edge_asr.errors import EdgeAsrError
 
-CONTRACT_VERSION = 2  # 2: the trailer
+CONTRACT_VERSION = 3  # 2: the trailer; 3: an upper block takes all that waits, up to two chunks of frames
 FORMAT = "edge-asr"
 TRAILER_MAGIC = b"EASRSUM1"
 TRAILER = struct.Struct("<8sI")  # TRAILER_MAGIC, CRC-32 of everything before it
 STEP = "step"
 RESET = "reset"
 METADATA = "metadata"
+
+BLOCK_CHUNKS = 2  # chunks whose kept frames an upper block may hold
 
 STEP_INPUTS = ("pcm", "frames", "threshold", "flush")
 STEP_OUTPUTS = ("partial", "keep", "final", "index", "waiting")
@@ -74,7 +81,7 @@ class Metadata:
     contract_version: int  # CONTRACT_VERSION of the exporter
     sample_rate_hz: int  # of `pcm`
     chunk_samples: int  # samples of a step
-    chunk_frames: int  # frames of a step, and rows of an upper block
+    chunk_frames: int  # frames of a step
     frame_samples: int  # samples of a frame
     blank_id: int  # CTC's blank
     pieces: tuple[str, ...]  # text of each output; `▁` opens a word
@@ -84,6 +91,11 @@ class Metadata:
     upper_layers: int  # layers behind the gate
     training: dict[str, str]  # identity of the training run and of the checkpoint
     exporter: dict[str, str]  # versions and git commit of the exporter
+
+    @property
+    def block_frames(self) -> int:
+        """Rows of an upper block."""
+        return BLOCK_CHUNKS * self.chunk_frames
 
     @property
     def frame_s(self) -> float:

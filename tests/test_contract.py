@@ -31,6 +31,11 @@ def test_metadata_survives_the_journey() -> None:
     assert Metadata.from_json(METADATA.to_json()) == METADATA
 
 
+def test_a_block_holds_two_chunks_of_frames_and_no_file_says_so() -> None:
+    assert METADATA.block_frames == 32
+    assert "block" not in METADATA.to_json()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from edge_asr import recognizer as recognizer_module
 from edge_asr.backends.protocol import StepResult
-from edge_asr.contract import Metadata
+from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.ctc import collapse
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer, Result, Stream, Threshold, Update
@@ -34,7 +34,7 @@ PIECES = ("<blank>", "▁A", "B", "▁C", "L")
 BLANK_LEVELS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
 DEFAULT_THRESHOLD = 0.6
 METADATA = Metadata(
-    contract_version=2,
+    contract_version=CONTRACT_VERSION,
     sample_rate_hz=16_000,
     chunk_samples=CHUNK_SAMPLES,
     chunk_frames=CHUNK_FRAMES,
@@ -106,7 +106,7 @@ class ScriptedBackend:
         self.seen += frames
         ready: list[tuple[int, int]] = []
         if (len(self.pending) >= CHUNK_FRAMES or flush or not keep[:frames].any()) and not self.stuck:
-            ready, self.pending = self.pending[:CHUNK_FRAMES], self.pending[CHUNK_FRAMES:]
+            ready, self.pending = self.pending, []
         return StepResult(
             partial=log_probabilities([f.partial for f in heard], CHUNK_FRAMES),
             keep=keep,
@@ -251,6 +251,15 @@ def test_counters_and_steps_tell_what_the_gate_did() -> None:
     counters = result.counters
     assert (counters.frames, counters.kept_frames, counters.upper_runs, counters.steps) == (6, 4, 1, 2)
     assert counters.audio_s == pytest.approx(6 * FRAME_SAMPLES / 16_000)
+
+
+def test_an_upper_run_takes_all_that_waits_more_than_a_chunk_of_it() -> None:
+    stream = scripted()[0].stream()
+    (waits,) = stream.accept(spell(says("ABC", 0) + says(".", 5))).new_steps
+    (runs,) = stream.accept(spell(says("LABC"))).new_steps
+    assert (waits.upper_ran, waits.waiting, runs.upper_ran, runs.waiting) == (False, 3, True, 0)
+    result = stream.finish()
+    assert (result.text, result.new_steps) == ("AB CL AB C", ())
 
 
 def test_an_update_without_a_full_chunk_took_no_step() -> None:

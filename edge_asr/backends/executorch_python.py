@@ -58,8 +58,8 @@ def _load(runtime: Any, path: Path) -> ExecuTorchPython:
         text = bytes(methods[METADATA]([])[0].numpy().tobytes()).decode()
         signature = program.metadata(STEP)
         inputs, outputs = signature.num_inputs(), signature.num_outputs()
-        pcm_shape = tuple(signature.input_tensor_meta(0).sizes())
-        partial_shape = tuple(signature.output_tensor_meta(0).sizes())
+        tensors = [signature.input_tensor_meta(0), *(signature.output_tensor_meta(i) for i in range(outputs))]
+        shapes = [tuple(tensor.sizes()) for tensor in tensors]
     except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
         raise EdgeAsrError(
             f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
@@ -69,10 +69,15 @@ def _load(runtime: Any, path: Path) -> ExecuTorchPython:
         metadata = Metadata.from_json(text)
     except EdgeAsrError as error:
         raise EdgeAsrError(f"{path}: {error}") from None
-    expected = ((1, metadata.chunk_samples), (metadata.chunk_frames, len(metadata.pieces)))
-    if (inputs, outputs) != (len(STEP_INPUTS), len(STEP_OUTPUTS)) or (pcm_shape, partial_shape) != expected:
+    if (inputs, outputs) != (len(STEP_INPUTS), len(STEP_OUTPUTS)) or shapes != step_shapes(metadata):
         raise EdgeAsrError(f"{path}: its step method does not follow its metadata: export it again")
     return ExecuTorchPython(metadata, methods[STEP], methods[RESET], program)
+
+
+def step_shapes(metadata: Metadata) -> list[tuple[int, ...]]:
+    """Of `pcm`, then of the outputs of a step."""
+    chunk, block, vocabulary = metadata.chunk_frames, metadata.block_frames, len(metadata.pieces)
+    return [(1, metadata.chunk_samples), (chunk, vocabulary), (chunk,), (block, vocabulary), (block,), (1,)]
 
 
 class ExecuTorchPython:

@@ -16,7 +16,7 @@ class StepResult:
 
     partial: np.ndarray  # float32 [chunk_frames, vocabulary], log probabilities
     keep: np.ndarray  # bool [chunk_frames]
-    final: np.ndarray  # float32 [rows, vocabulary], only the rows that were computed; rows = 0 where nothing ran
+    final: np.ndarray  # float32 [rows, vocabulary], only those computed: block_frames at most, 0 where nothing ran
     index: np.ndarray  # int64 [rows], frame of each row of `final`
     waiting: int  # kept frames not yet through the upper stack
 

@@ -13,6 +13,7 @@ from torch import nn
 from edge_asr.contract import CONTRACT_VERSION, METADATA, RESET, STEP, Metadata, sealed
 
 FRAME_SAMPLES, CHUNK_FRAMES = 160, 4
+HOLD = 0.25  # the threshold with which the toy lets frames wait
 TOY = Metadata(
     contract_version=CONTRACT_VERSION,
     sample_rate_hz=16_000,
@@ -31,15 +32,21 @@ TOY = Metadata(
 
 
 class State(nn.Module):
-    """What the methods share: frames since the start of the stream."""
+    """What the methods share: frames since the start of the stream, and what its frames that wait were heard as."""
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("seen", torch.zeros(1, dtype=torch.int64))
+        self.register_buffer("waiting", torch.zeros(1, dtype=torch.int64))
+        self.register_buffer("held", torch.zeros(CHUNK_FRAMES, len(TOY.pieces)))
 
 
 class Step(nn.Module):
-    """Keeps every frame and resolves it at once. A frame's token is ten times its first sample, rounded."""
+    """Keeps every frame and resolves it at once. A frame's token is ten times its first sample, rounded.
+
+    With a threshold of HOLD a full chunk waits, where nothing waits yet and the stream does not end: its frames are
+    resolved in the next step, with that step's own, and fill a whole block.
+    """
 
     def __init__(self, state: State) -> None:
         super().__init__()
@@ -51,12 +58,27 @@ class Step(nn.Module):
         level = pcm.view(CHUNK_FRAMES, FRAME_SAMPLES)[:, :1] * 10.0
         off = level - torch.arange(len(TOY.pieces)).view(1, -1)
         scores = torch.log_softmax(-8.0 * off * off, dim=1)
-        rows = torch.arange(CHUNK_FRAMES)
-        first = self.state.seen + 0
-        index = torch.where(rows < frames, first + rows, torch.full_like(rows, -1))
-        self.state.seen.copy_(first + frames)
+        rows = torch.arange(TOY.block_frames)
+        seen, before, held = self.state.seen + 0, self.state.waiting + 0, self.state.held + 0.0
+        waiting = frames * (threshold == HOLD) * (before == 0) * (flush == 0)  # all of the chunk's, or none
+        resolved = (before + frames) * (waiting == 0)
+        index = torch.where(rows < resolved, seen - before + rows, torch.full_like(rows, -1))
+        final = torch.where(before > 0, torch.cat([held, scores]), torch.cat([scores, scores]))
+        self.state.seen.copy_(seen + frames)
+        self.state.waiting.copy_(waiting)
+        self.state.held.copy_(scores)
         keep = torch.ones(CHUNK_FRAMES) * (threshold >= 0)
-        return scores, keep, scores + 0.0, index, flush * 0
+        return scores, keep, final, index, waiting
+
+
+class OneChunkStep(Step):
+    """Its block has the rows of a chunk, as blocks had up to contract 2."""
+
+    def forward(
+        self, pcm: torch.Tensor, frames: torch.Tensor, threshold: torch.Tensor, flush: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        partial, keep, final, index, waiting = super().forward(pcm, frames, threshold, flush)
+        return partial, keep, final[:CHUNK_FRAMES] + 0.0, index[:CHUNK_FRAMES] + 0, waiting
 
 
 class Reset(nn.Module):
@@ -66,14 +88,15 @@ class Reset(nn.Module):
 
     def forward(self, unused: torch.Tensor) -> torch.Tensor:
         self.state.seen.copy_(self.state.seen * 0)
+        self.state.waiting.copy_(self.state.waiting * 0)
         return unused + 0.0
 
 
-def export_toy(path: Path, metadata: str, methods: tuple[str, ...] = (STEP, RESET)) -> Path:
+def export_toy(path: Path, metadata: str, methods: tuple[str, ...] = (STEP, RESET), step: type[Step] = Step) -> Path:
     state = State()
     one = torch.zeros(1, dtype=torch.int64)
     programs = {
-        STEP: (Step(state), (torch.zeros(1, TOY.chunk_samples), one, torch.zeros(1), one.clone())),
+        STEP: (step(state), (torch.zeros(1, TOY.chunk_samples), one, torch.zeros(1), one.clone())),
         RESET: (Reset(state), (torch.zeros(1),)),
     }
     edge = to_edge_transform_and_lower(
@@ -95,3 +118,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def toy_without_reset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_toy(tmp_path_factory.mktemp("toy") / "other.pte", TOY.to_json(), methods=(STEP,))
+
+
+@pytest.fixture(scope="session")
+def toy_of_small_blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_toy(tmp_path_factory.mktemp("toy") / "small.pte", TOY.to_json(), step=OneChunkStep)

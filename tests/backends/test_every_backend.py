@@ -19,6 +19,7 @@ from edge_asr.backends.protocol import Backend
 from edge_asr.contract import TRAILER, Metadata, sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer
+from tests.backends.conftest import HOLD
 
 Open = Callable[..., Backend]
 
@@ -70,6 +71,30 @@ def test_a_step_gives_what_the_contract_says(toy: Path, open_backend: Open) -> N
     assert isinstance(result.waiting, int)
     assert result.final.argmax(axis=1).tolist() == [1, 2, 0]
     assert np.allclose(np.exp(result.final).sum(axis=1), 1)
+
+
+def test_a_block_may_hold_two_chunks_of_frames(toy: Path, open_backend: Open) -> None:
+    backend = open_backend(toy)
+    metadata = backend.metadata
+    held = backend.step(pcm_of(metadata, [1, 2, 3, 0]), 4, HOLD, False)
+    assert (held.index.tolist(), held.final.shape, held.waiting) == ([], (0, len(metadata.pieces)), 4)
+    result = backend.step(pcm_of(metadata, [3, 3, 1, 2]), 4, HOLD, False)
+    assert (result.index.tolist(), result.waiting) == (list(range(metadata.block_frames)), 0)
+    assert result.final.argmax(axis=1).tolist() == [1, 2, 3, 0, 3, 3, 1, 2]
+    assert result.partial.argmax(axis=1).tolist() == [3, 3, 1, 2]
+
+
+@pytest.mark.parametrize("last", [[], [1, 2]])
+def test_the_end_resolves_all_that_waits_in_one_step(toy: Path, name: str, last: list[int]) -> None:
+    """Whether samples are left for that step or not."""
+    with Recognizer.open(toy, backend=name) as recognizer:
+        stream = recognizer.stream(HOLD)
+        (step,) = stream.accept(pcm_of(recognizer.metadata, [1, 2, 3, 2, *last])).new_steps
+        result = stream.finish()
+    (end,) = result.new_steps
+    assert (step.upper_ran, step.waiting) == (False, 4)
+    assert (end.upper_ran, end.waiting, len(end.keep)) == (True, 0, len(last))
+    assert result.text == ("AB CB AB" if last else "AB CB")
 
 
 def test_results_belong_to_the_caller(toy: Path, open_backend: Open) -> None:
@@ -192,17 +217,21 @@ def test_a_program_that_is_not_ours(toy_without_reset: Path, refused: Refused) -
     refused(toy_without_reset, r"not a model made by edge-asr \(it has no reset\)")
 
 
+def test_a_program_whose_blocks_hold_one_chunk(toy_of_small_blocks: Path, refused: Refused) -> None:
+    refused(toy_of_small_blocks, "methods? do(es)? not follow its metadata")
+
+
 @pytest.mark.parametrize(
     ("written", "instead", "trouble"),
     [
         (
-            '"contract_version": 2',
             '"contract_version": 3',
-            "made for contract 3, this edge-asr reads contract 2: upgrade",
+            '"contract_version": 4',
+            "made for contract 4, this edge-asr reads contract 3: upgrade",
         ),
-        ('"contract_version": 2', '"contract_version": 1', "contract 1, .* contract 2: export the checkpoint again"),
+        ('"contract_version": 3', '"contract_version": 2', "contract 2, .* contract 3: export the checkpoint again"),
         ('"edge-asr"', '"edge-tts"', "metadata is missing or foreign"),
-        ('"precision"', '"decision!"', "does not follow contract 2"),
+        ('"precision"', '"decision!"', "does not follow contract 3"),
         ('"chunk_samples": 640', '"chunk_samples": 160', "methods? do(es)? not follow its metadata"),
         ('"chunk_frames": 4', '"chunk_frames": 8', "methods? do(es)? not follow its metadata"),
         ('"<blank>", ', "           ", "methods? do(es)? not follow its metadata"),

@@ -10,7 +10,7 @@ import pytest
 
 from edge_asr.backends import program_file
 from edge_asr.backends.program_file import check_program_file
-from edge_asr.contract import TRAILER, sealed
+from edge_asr.contract import CONTRACT_VERSION, TRAILER, sealed
 from edge_asr.errors import EdgeAsrError
 
 
@@ -32,7 +32,7 @@ def ours(version: int) -> bytes:
     return program(100, 900)[:-500] + text.ljust(500, b"\0")
 
 
-@pytest.mark.parametrize("content", [program(100), program(100, 900), program(100) + bytes(8), ours(2)])
+@pytest.mark.parametrize("content", [program(100), program(100, 900), program(100) + bytes(8), ours(CONTRACT_VERSION)])
 def test_a_whole_file_passes(tmp_path: Path, content: bytes) -> None:
     assert check_program_file(write(tmp_path, sealed(content))) == zlib.crc32(content)
 
@@ -50,7 +50,7 @@ def test_a_program_cut_anywhere_is_told_from_a_whole_one(tmp_path: Path, size: i
 
 @pytest.mark.parametrize("missing", range(1, TRAILER.size + 1))
 def test_a_trailer_cut_anywhere_is_told(tmp_path: Path, missing: int) -> None:
-    path = write(tmp_path, sealed(ours(2))[:-missing])
+    path = write(tmp_path, sealed(ours(CONTRACT_VERSION))[:-missing])
     with pytest.raises(EdgeAsrError, match=r"model\.pte: the model file is cut short or damaged .*copy or export"):
         check_program_file(path)
 
@@ -58,14 +58,14 @@ def test_a_trailer_cut_anywhere_is_told(tmp_path: Path, missing: int) -> None:
 @pytest.mark.parametrize("bit", range(8))
 @pytest.mark.parametrize("at", [100, 499, 500, 501, 999, -4, -1])
 def test_any_flipped_bit_is_told(tmp_path: Path, at: int, bit: int) -> None:
-    content = bytearray(sealed(ours(2)))
+    content = bytearray(sealed(ours(CONTRACT_VERSION)))
     content[at] ^= 1 << bit
     with pytest.raises(EdgeAsrError, match=r"model\.pte: damaged \(checksum .*\): .*copy or export it again"):
         check_program_file(write(tmp_path, bytes(content)))
 
 
 def test_a_flipped_bit_in_the_trailers_name_is_told(tmp_path: Path) -> None:
-    content = bytearray(sealed(ours(2)))
+    content = bytearray(sealed(ours(CONTRACT_VERSION)))
     content[-TRAILER.size] ^= 1
     with pytest.raises(EdgeAsrError, match="damaged"):
         check_program_file(write(tmp_path, bytes(content)))
@@ -73,7 +73,7 @@ def test_a_flipped_bit_in_the_trailers_name_is_told(tmp_path: Path) -> None:
 
 def test_a_file_larger_than_a_block_is_summed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_file, "BLOCK_BYTES", 64)
-    content = bytearray(sealed(ours(2)))
+    content = bytearray(sealed(ours(CONTRACT_VERSION)))
     check_program_file(write(tmp_path, bytes(content)))
     content[900] ^= 1
     with pytest.raises(EdgeAsrError, match="damaged"):
@@ -82,11 +82,14 @@ def test_a_file_larger_than_a_block_is_summed_whole(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     ("version", "way_out"),
-    [(1, "export the checkpoint again"), (3, "upgrade edge-asr, or export the checkpoint again")],
+    [
+        (CONTRACT_VERSION - 1, "export the checkpoint again"),
+        (CONTRACT_VERSION + 1, "upgrade edge-asr, or export the checkpoint again"),
+    ],
 )
 def test_a_file_of_another_contract_is_named_even_without_a_trailer(tmp_path: Path, version: int, way_out: str) -> None:
     path = write(tmp_path, ours(version))
-    line = rf"model\.pte: made for contract {version}, this edge-asr reads contract 2: {way_out}$"
+    line = rf"model\.pte: made for contract {version}, this edge-asr reads contract {CONTRACT_VERSION}: {way_out}$"
     with pytest.raises(EdgeAsrError, match=line):
         check_program_file(path)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from tests.backends import conftest as toy
@@ -24,18 +23,16 @@ class BreakingStep(toy.Step):
         def asked(what: float) -> torch.Tensor:
             return (first > what - 1) & (first < what + 1)
 
-        rows = torch.arange(toy.CHUNK_FRAMES)
+        rows = torch.arange(toy.TOY.block_frames)
         index = torch.where(asked(HOLE) & (rows == 1), torch.full_like(index, -1), index)
-        index = index + asked(LEAP).to(torch.int64)
+        index = torch.where(asked(LEAP) & (index >= 0), index + 1, index)
         waiting = waiting + 5 * asked(STUCK).to(torch.int64) + 5 * (frames == 0).to(torch.int64)  # then for good
         wrong = torch.where(asked(NAN), torch.full((1,), torch.nan), torch.zeros(1))
         return partial + wrong, keep, final + wrong, index, waiting
 
 
 def export_breaking(path: Path) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(toy, "Step", BreakingStep)
-        return toy.export_toy(path, toy.TOY.to_json())
+    return toy.export_toy(path, toy.TOY.to_json(), step=BreakingStep)
 
 
 def export_roomy(path: Path, room_bytes: int) -> Path:

@@ -48,7 +48,7 @@ typedef struct {
   int32_t contract_version;
   int32_t sample_rate_hz;
   int32_t chunk_samples; /* samples of a step */
-  int32_t chunk_frames;  /* frames of a step, and rows of an upper block */
+  int32_t chunk_frames;  /* frames of a step */
   int32_t frame_samples; /* samples of a frame */
   int32_t vocabulary;    /* outputs of both heads */
   int32_t blank_id;
@@ -77,7 +77,7 @@ typedef struct {
   const float *keep;     /* [chunk_frames] 1 where the frame was handed to the upper stack */
   const float *final;    /* [rows, vocabulary] log probabilities of the final head */
   const int64_t *index;  /* [rows] frame of the stream that each row of `final` belongs to */
-  int32_t rows;          /* 0 where the upper stack did not run */
+  int32_t rows;          /* 2 * chunk_frames at most; 0 where the upper stack did not run */
   int64_t waiting;       /* kept frames not yet through the upper stack */
 } edge_asr_step;
 

@@ -6,18 +6,20 @@
 
 namespace edge_asr {
 
-constexpr long kContractVersion = 2;
+constexpr long kContractVersion = 3;
+constexpr int kBlockChunks = 2;  // chunks whose kept frames an upper block may hold
 
 struct Metadata {
   int contract_version;
   int sample_rate_hz;
   int chunk_samples;  // samples of a step
-  int chunk_frames;   // frames of a step, and rows of an upper block
+  int chunk_frames;   // frames of a step
   int frame_samples;  // samples of a frame
   int blank_id;
   std::vector<std::string> pieces;  // text of each output; `▁` opens a word
   float default_threshold;
 
+  int block_frames() const { return kBlockChunks * chunk_frames; }  // rows of an upper block
   int vocabulary() const { return static_cast<int>(pieces.size()); }
   double frame_s() const { return static_cast<double>(frame_samples) / sample_rate_hz; }
 };

@@ -16,6 +16,7 @@ enum StepOutput : std::size_t { kPartial, kKeep, kFinal, kIndex, kWaiting };
 
 bool step_follows(const LoadedMethod& step, const Metadata& metadata) {
   const std::int32_t frames = metadata.chunk_frames;
+  const std::int32_t block = metadata.block_frames();
   const std::int32_t vocabulary = metadata.vocabulary();
   const std::vector<TensorShape> inputs{{ScalarType::Float, {1, metadata.chunk_samples}},
                                         {ScalarType::Long, {1}},
@@ -23,8 +24,8 @@ bool step_follows(const LoadedMethod& step, const Metadata& metadata) {
                                         {ScalarType::Long, {1}}};
   const std::vector<TensorShape> outputs{{ScalarType::Float, {frames, vocabulary}},
                                          {ScalarType::Float, {frames}},
-                                         {ScalarType::Float, {frames, vocabulary}},
-                                         {ScalarType::Long, {frames}},
+                                         {ScalarType::Float, {block, vocabulary}},
+                                         {ScalarType::Long, {block}},
                                          {ScalarType::Long, {1}}};
   return step.has_signature(inputs, outputs);
 }
@@ -72,16 +73,17 @@ edge_asr_step Program::step(const float* pcm, std::int32_t frames, float thresho
     step_.set_input(kThreshold, checked);
     step_.set_input(kFlush, std::int64_t{flush});
     step_.execute();
-    const auto rows = static_cast<std::size_t>(metadata.chunk_frames);
-    const auto scores = rows * static_cast<std::size_t>(metadata.vocabulary());
+    const auto chunk = static_cast<std::size_t>(metadata.chunk_frames);
+    const auto block = static_cast<std::size_t>(metadata.block_frames());
+    const auto vocabulary = static_cast<std::size_t>(metadata.vocabulary());
     edge_asr_step result{};
-    result.partial = output<float>(step_, kPartial, scores);
-    result.keep = output<float>(step_, kKeep, rows);
-    result.final = output<float>(step_, kFinal, scores);
-    result.index = output<std::int64_t>(step_, kIndex, rows);
+    result.partial = output<float>(step_, kPartial, chunk * vocabulary);
+    result.keep = output<float>(step_, kKeep, chunk);
+    result.final = output<float>(step_, kFinal, block * vocabulary);
+    result.index = output<std::int64_t>(step_, kIndex, block);
     result.waiting = *output<std::int64_t>(step_, kWaiting, 1);
     const auto is_row = [](std::int64_t frame) { return frame >= 0; };  // those that were computed come first
-    result.rows = static_cast<std::int32_t>(std::count_if(result.index, result.index + rows, is_row));
+    result.rows = static_cast<std::int32_t>(std::count_if(result.index, result.index + block, is_row));
     return result;
   } catch (const Failure& failure) {
     throw Failure(failure.status(), std::string("the model failed in a step (") + failure.what() + "): export it again");

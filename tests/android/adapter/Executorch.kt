@@ -13,11 +13,12 @@ var trouble = ""
 class Module private constructor(path: String) : Closeable {
     private val program = NativeProgram(File(path), threads = 1)
     private val rows = program.metadata.chunkFrames
+    private val block = program.metadata.blockFrames
     private val vocabulary = program.metadata.pieces.size
     private val partial = FloatArray(rows * vocabulary)
     private val keep = FloatArray(rows)
-    private val final = FloatArray(rows * vocabulary)
-    private val index = LongArray(rows)
+    private val final = FloatArray(block * vocabulary)
+    private val index = LongArray(block)
     private val waiting = LongArray(1)
     var closed = false
         private set

@@ -23,12 +23,13 @@ class NativeProgram(file: File, threads: Int) : Program {
 
     private val vocabulary = metadata.pieces.size
     private val rows = metadata.chunkFrames
+    private val block = metadata.blockFrames
 
     override fun step(pcm: FloatArray, frames: Int, threshold: Float, flush: Boolean): Step {
         val partial = FloatArray(rows * vocabulary)
         val keep = BooleanArray(rows)
-        val final = FloatArray(rows * vocabulary)
-        val index = LongArray(rows)
+        val final = FloatArray(block * vocabulary)
+        val index = LongArray(block)
         val said = translated { step(handle, pcm, frames, threshold, flush, partial, keep, final, index) }
         val resolved = said.toInt()
         return Step(partial, keep, final.copyOf(resolved * vocabulary), index.copyOf(resolved), (said shr 32).toInt())

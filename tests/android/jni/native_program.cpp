@@ -59,8 +59,8 @@ JNIEXPORT jbyteArray JNICALL Java_org_edge_1asr_jni_NativeProgram_json(JNIEnv* e
   return bytes;
 }
 
-// Fills the arrays, which have room for chunk_frames rows; returns how many rows of `final_` and `index` there are, and
-// what waits in the upper half.
+// Fills the arrays, `final_` and `index` with room for 2 * chunk_frames rows, the others for chunk_frames; returns how many
+// rows of those two there are, and what waits in the upper half.
 JNIEXPORT jlong JNICALL Java_org_edge_1asr_jni_NativeProgram_step(JNIEnv* env, jclass, jlong handle, jfloatArray pcm,
                                                                  jint frames, jfloat threshold, jboolean flush,
                                                                  jfloatArray partial, jbooleanArray keep,

@@ -64,7 +64,7 @@ class Voice {
     bytes.append(reinterpret_cast<const char*>(result.keep), rows * sizeof(float));
     const auto resolved = static_cast<std::size_t>(result.rows);
     bytes.append(reinterpret_cast<const char*>(result.final), resolved * width * sizeof(float));
-    bytes.append(reinterpret_cast<const char*>(result.index), rows * sizeof(std::int64_t));
+    bytes.append(reinterpret_cast<const char*>(result.index), resolved * sizeof(std::int64_t));
     return bytes + std::to_string(result.waiting);
   }
 

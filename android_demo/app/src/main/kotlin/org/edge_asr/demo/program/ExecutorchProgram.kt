@@ -38,10 +38,10 @@ class ExecutorchProgram private constructor(private val module: Module, override
     private fun copied(outputs: Array<EValue>): Step {
         val (partial, keep, final) = outputs.take(3).map { it.toTensor().dataAsFloatArray }
         val (index, waiting) = outputs.takeLast(2).map { it.toTensor().dataAsLongArray }
-        val rows = metadata.chunkFrames
-        if (partial.size != rows * vocabulary || final.size != partial.size || keep.size != rows || index.size != rows || waiting.size != 1) {
-            throw breach()
-        }
+        val (rows, block) = metadata.chunkFrames to metadata.blockFrames
+        val fits = partial.size == rows * vocabulary && keep.size == rows &&
+            final.size == block * vocabulary && index.size == block && waiting.size == 1
+        if (!fits) throw breach()
         val resolved = index.indexOfFirst { it < 0 }.let { if (it < 0) index.size else it }
         return Step(
             partial,

@@ -5,7 +5,10 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /** The contract that this app follows: `CONTRACT_VERSION` in edge_asr/contract.py. */
-const val CONTRACT_VERSION = 2
+const val CONTRACT_VERSION = 3
+
+/** Chunks whose kept frames an upper block may hold. */
+const val BLOCK_CHUNKS = 2
 
 /** What the file says about itself; see `Metadata` in edge_asr/contract.py. */
 data class Metadata(
@@ -13,7 +16,7 @@ data class Metadata(
     val sampleRateHz: Int,
     /** Samples of a step. */
     val chunkSamples: Int,
-    /** Frames of a step, and rows of an upper block. */
+    /** Frames of a step. */
     val chunkFrames: Int,
     /** Samples of a frame. */
     val frameSamples: Int,
@@ -28,6 +31,8 @@ data class Metadata(
     val training: Map<String, String>,
     val exporter: Map<String, String>,
 ) {
+    /** Rows of an upper block. */
+    val blockFrames: Int get() = BLOCK_CHUNKS * chunkFrames
     val frameS: Double get() = frameSamples.toDouble() / sampleRateHz
     val chunkMs: Double get() = 1_000.0 * chunkSamples / sampleRateHz
 

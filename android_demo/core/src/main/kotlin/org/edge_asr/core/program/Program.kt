@@ -24,7 +24,7 @@ class Step(
     val partial: FloatArray,
     /** [chunkFrames] whether the frame was handed to the upper stack. */
     val keep: BooleanArray,
-    /** [index.size, vocabulary] log probabilities of the final head. */
+    /** [index.size, vocabulary] log probabilities of the final head; [Metadata.blockFrames] rows at most. */
     val final: FloatArray,
     /** Frame of the stream that each row of [final] belongs to; empty where the upper stack did not run. */
     val index: LongArray,

@@ -1,5 +1,6 @@
 package org.edge_asr.core.stream
 
+import org.edge_asr.core.program.CONTRACT_VERSION
 import org.edge_asr.core.program.Metadata
 import org.edge_asr.core.program.Program
 import org.edge_asr.core.program.ProgramException
@@ -7,13 +8,14 @@ import org.edge_asr.core.program.Step
 
 /**
  * A program whose audio says what it hears: the first sample of a frame is its token, the second the probability that it is
- * blank. It follows the contract as a `.pte` does: kept frames wait until [upperRows] are there, or a flush.
+ * blank. It follows the contract as a `.pte` does: kept frames wait until [upperRows] are there, or a flush,
+ * and then none waits.
  *
  * The intermediate head mishears `B` as `D`.
  */
 class ScriptedProgram(private val upperRows: Int = 4, sampleRateHz: Int = 16_000) : Program {
     override val metadata = Metadata(
-        contractVersion = 2,
+        contractVersion = CONTRACT_VERSION,
         sampleRateHz = sampleRateHz,
         chunkSamples = CHUNK_FRAMES * FRAME_SAMPLES,
         chunkFrames = CHUNK_FRAMES,
@@ -52,7 +54,7 @@ class ScriptedProgram(private val upperRows: Int = 4, sampleRateHz: Int = 16_000
         for (row in 0 until frames) if (keep[row]) waiting.add(this.frames + row to tokens[row])
         this.frames += frames
         val runs = !neverDrains && (waiting.size >= upperRows || flush)
-        val resolved = List(if (runs) minOf(upperRows, waiting.size) else 0) { waiting.removeFirst() }
+        val resolved = if (runs) waiting.toList().also { waiting.clear() } else emptyList()
         return Step(
             partial = rows(tokens.map { if (it == 2) 4 else it }),
             keep = keep,

@@ -55,7 +55,7 @@ class StreamTest {
         val spans = heard.words.map { Triple(it.text, it.startS / FRAME_S, it.endS / FRAME_S) }
         assertEquals(listOf(Triple("AB", 2.0, 4.0), Triple("C", 5.0, 6.0), Triple("CD", 7.0, 11.0), Triple("A", 13.0, 14.0)), spans)
         val counters = heard.last.counters
-        assertEquals(Counters(14, 9, 3, 4, 14 * FRAME_S, counters.computeS), counters)
+        assertEquals(Counters(14, 9, 2, 4, 14 * FRAME_S, counters.computeS), counters)
     }
 
     @Test
@@ -175,15 +175,21 @@ class StreamTest {
     }
 
     @Test
-    fun `the end flushes until nothing waits`() {
-        val small = ScriptedProgram(upperRows = 1)
-        val slow = Stream(small)
-        slow.accept(audio("acac"))
-        val end = slow.finish()
-        assertEquals("A C A C", end.final)
-        assertEquals(listOf(2, 1, 0), end.newSteps.map { it.waiting })
-        assertEquals(listOf(0, 0, 0), end.newSteps.map { it.keep.size })
-        assertEquals(4L, end.counters.frames)
+    fun `a step in which the upper stack runs takes all that waits, more than a chunk of it`() {
+        assertEquals(listOf(3), stream.accept(audio("aca.")).newSteps.map { it.waiting })
+        val update = stream.accept(audio("caca"))
+        assertEquals(listOf(0), update.newSteps.map { it.waiting })
+        assertEquals(listOf("A C A C A C", "A"), listOf(update.final, update.partial))
+        assertEquals(0, stream.finish().newSteps.size)
+    }
+
+    @Test
+    fun `the last samples resolve what waits in their own step`() {
+        stream.accept(audio("aca."))
+        stream.accept(audio("ca"))
+        val end = stream.finish()
+        assertEquals("A C A C A", end.final)
+        assertEquals(listOf(0), end.newSteps.map { it.waiting })
     }
 
     @Test(timeout = 10_000)
@@ -317,7 +323,7 @@ class StreamTest {
         heard.take(stream.accept(pcm.copyOfRange(8 * FRAME_SAMPLES, pcm.size)))
         heard.take(stream.finish())
         assertEquals("x-x-xxxx----", shape(heard.keep))
-        assertEquals(listOf(0.5f, 1f, 0f, 0f), heard.thresholds)
+        assertEquals(listOf(0.5f, 1f, 0f), heard.thresholds)
         assertEquals(heard.thresholds, program.calls.map { it.threshold })
     }
 
