@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edge_asr.contract import BLOCK_CHUNKS
 from edge_asr.model.config import GateConfig
 
 
@@ -59,7 +60,7 @@ def block_sizes(chunk_frames: int) -> tuple[int, ...]:
     """The numbers of rows that a block may have, ascending: it has the least that hold its frames, and what is left of
     them is empty. A half, one, one and a half, and two chunks; without the gate every block is one chunk."""
     half = max(1, chunk_frames // 2)
-    return tuple(sorted({half, chunk_frames, chunk_frames + half, 2 * chunk_frames}))
+    return tuple(sorted({half, chunk_frames, chunk_frames + half, BLOCK_CHUNKS * chunk_frames}))
 
 
 def size_of_block(frames: int, chunk_frames: int) -> int:
