@@ -49,7 +49,7 @@ class Shapes(nn.Module):
 
 def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
     """One block as a module that is a delegate call: new state is cut to size inside the delegate."""
-    exported = torch.export.export(block, example, strict=True)
+    exported = torch.export.export(block, example, strict=False)  # what differs is that it is quicker
     edge = to_edge_transform_and_lower(
         {"forward": exported}, partitioner=[XnnpackPartitioner()], compile_config=COMPILE_CONFIG
     )
