@@ -117,7 +117,7 @@ def tiny_pte(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def shipped_pte() -> Path:
-    """The shipped checkpoint as an int8 `.pte`, from the user's cache; exporting it takes a minute or two."""
+    """The shipped checkpoint as an int8 `.pte`, from the user's cache; exporting it takes minutes."""
     from edge_asr import shipped
 
     if not shipped.shipped_checkpoints() and not os.environ.get("CI"):

@@ -77,7 +77,7 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
         raise EdgeAsrError(
             f"{path.parent}: cannot keep the exported model there ({error.strerror}): set {CACHE_VARIABLE} to a folder"
         ) from None
-    tell(f"exporting the shipped model into {path.parent}; this happens once and takes a minute or two")
+    tell(f"exporting the shipped model into {path.parent}; this happens once and takes two to four minutes")
     from export.build import build  # needs torch
 
     own = path.with_name(f"{path.stem}.{os.getpid()}.pte")  # another process may be exporting too
