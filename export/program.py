@@ -42,19 +42,20 @@ class Past(nn.Module):
         self.register_buffer("silence", torch.zeros(1, stack.conv_tail, stack.width))
 
     def taken(self, valid: Tensor, past: tuple[Tensor, ...]) -> tuple[list[LayerCaches], Tensor]:
-        """valid [1, F, 1], which of the rows are real -> caches of each layer, bias of keys [1, 1, left + F]."""
-        bias = valid.reshape(1, 1, -1)
+        """valid [1, F, 1], which of the rows are real -> caches of each layer; with attention, which of the past's and
+        of these are, [1, left + F, 1], without it `valid`."""
+        real = valid
         if self.stack.attention:
-            bias = key_bias(torch.cat([past[0], valid], dim=1))
+            real = torch.cat([past[0], valid], dim=1)
             past = past[1:]
         each = len(past) // self.stack.layers
-        return [LayerCaches(self.silence, *past[i : i + each]) for i in range(0, len(past), each)], bias
+        return [LayerCaches(self.silence, *past[i : i + each]) for i in range(0, len(past), each)], real
 
-    def given(self, valid: Tensor, past: tuple[Tensor, ...], layers: list[LayerCaches]) -> list[Tensor]:
-        """The past for the next block, after the layers have run."""
-        real = [torch.cat([past[0], valid], dim=1)[:, valid.shape[1] :]] if self.stack.attention else []
+    def given(self, real: Tensor, frames: int, layers: list[LayerCaches]) -> list[Tensor]:
+        """The past for the block after one of so many rows, when the layers have run."""
+        newest = [real[:, frames:]] if self.stack.attention else []
         each = [(layer.convolution_cache, layer.keys_cache, layer.values_cache) for layer in layers]
-        return real + [cache for caches in each for cache in caches if cache is not None]
+        return newest + [cache for caches in each for cache in caches if cache is not None]
 
 
 class BlankAlone(nn.Module):
@@ -105,7 +106,8 @@ class LowerBlock(nn.Module):
         `UpperBlock` [F, lower width], the two tails, past."""
         mel = self.front_end.log_mel(spectrum)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
-        layers, bias = self.past.taken(valid, past)
+        layers, real = self.past.taken(valid, past)
+        bias = key_bias(real)
         lefts: list[LeftContext] = list(layers)
         if self.blank_alone is not None:
             hidden = rows = self.lower.hidden(x, valid, cos, sin, bias, lefts)
@@ -124,7 +126,7 @@ class LowerBlock(nn.Module):
         frames = rows.shape[1]
         partial = log_of(probabilities).reshape(frames, probabilities.shape[2])
         blank, rows = blank.reshape(1, frames), rows.reshape(frames, rows.shape[2])
-        return (partial, blank, rows, mel_tail, first_tail, *self.past.given(valid, past, layers))
+        return (partial, blank, rows, mel_tail, first_tail, *self.past.given(real, valid.shape[1], layers))
 
 
 class UpperBlock(nn.Module):
@@ -146,7 +148,8 @@ class UpperBlock(nn.Module):
         missing = rows.shape[1] - self.size
         if missing:
             rows, valid, cos, sin = (part[:, : self.size] for part in (rows, valid, cos, sin))
-        layers, bias = self.past.taken(valid, past)
+        layers, real = self.past.taken(valid, past)
+        bias = key_bias(real)
         lefts: list[LeftContext] = list(layers)
         if self.lower is not None:
             _, rows = self.lower.hand_over(rows)
@@ -154,7 +157,7 @@ class UpperBlock(nn.Module):
         final = final.reshape(self.size, final.shape[2])
         if missing:
             final = functional.pad(final, (0, 0, 0, missing))
-        return (final, *self.past.given(valid, past, layers))
+        return (final, *self.past.given(real, valid.shape[1], layers))
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ class GatedEncoder(nn.Module):
         index = torch.arange(time, device=mel.device).expand(utterances, time)
         valid = index < frames[:, None]
         run = self.lower.with_gate if config.gate.learned else self.lower
-        logits, handed, *gate = self.run_chunks(run, config.lower, self.lower_rotary, x, valid, index, chunk_frames)
+        logits, handed, *gate = self.run_chunks(run, x, valid, index, chunk_frames)
         return logits, handed, valid, gate[0].float()[:, :, 0] if gate else None
 
     def skipped_line(self, intermediate: Tensor, skipped: str) -> Tensor:
@@ -305,31 +305,21 @@ class GatedEncoder(nn.Module):
         return tuple(line.index_put(place, torch.log_softmax(logits.float(), dim=-1)[filled]) for logits in each)
 
     def run_chunks(
-        self,
-        module: Callable[..., Tensor | tuple[Tensor, ...]],
-        stack: StackConfig,
-        rotary: Rotary,
-        x: Tensor,
-        valid: Tensor,
-        index: Tensor,
-        chunk_frames: int,
+        self, module: Callable[..., tuple[Tensor, ...]], x: Tensor, valid: Tensor, index: Tensor, chunk_frames: int
     ) -> tuple[Tensor, ...]:
-        """Cut [N, T, W] into chunks, run `module` on all of them at once, and join its outputs again."""
+        """Cut [N, T, W] into chunks, run the lower stack's `module` on all of them at once, and join its outputs."""
         utterances, time, _ = x.shape
-        left = self.config.left_context_frames
+        left, stack = self.config.left_context_frames, self.config.lower
         neighbours = ChunkNeighbours(utterances, chunk_frames, left, stack.conv_tail)
 
         def cut(rows: Tensor) -> Tensor:
             return rows.reshape(-1, chunk_frames, *rows.shape[2:])
 
-        def join(rows: Tensor) -> Tensor:
-            return rows.reshape(utterances, time, *rows.shape[2:])
-
         chunk_valid = cut(valid.to(torch.float32))[:, :, None]
-        cos, sin = rotary(cut(index))
+        cos, sin = self.lower_rotary(cut(index))
         bias = key_bias(neighbours.windows(chunk_valid, utterances, left))
-        out = module(cut(x), chunk_valid, cos, sin, bias, [neighbours] * stack.layers)
-        return tuple(join(rows) for rows in (out if isinstance(out, tuple) else (out,)))
+        outputs = module(cut(x), chunk_valid, cos, sin, bias, [neighbours] * stack.layers)
+        return tuple(rows.reshape(utterances, time, *rows.shape[2:]) for rows in outputs)
 
     def decide(self, blank: Tensor, valid: Tensor, thresholds: Tensor, chunk_frames: int) -> Tensor:
         """What the gate reads, probabilities [N, T] -> frames to keep, bool [N, T]."""

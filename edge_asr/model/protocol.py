@@ -25,7 +25,7 @@ Rules that no signature shows:
 - **Positions** arrive as angles of original frame numbers. Dropped frames leave gaps in them, so a position scheme must
   take any increasing frame numbers (rotary, or relative by difference of numbers), at any hour of a stream.
 - **The gate** reads the probability of `config.blank_id` in the intermediate logits; the upper stack must accept
-  whatever rows are kept, in blocks of `chunk_frames`. A learned gate (`config.gate.learned`) is optional: the lower
+  whatever rows are kept, in blocks of `gate.block_sizes`. A learned gate (`config.gate.learned`) is optional: the lower
   module is a `LearnedGateLowerModule` then, and the gate reads the sigmoid of its `gate_logits` instead.
 - **Factorized CTC** (`config.factorized`) is optional. Both heads then give logits in which blank stands against labels
   whose exponentials sum to 1 (`edge_asr.model.heads`), so that losses need not know; and the lower module is a
