@@ -12,6 +12,9 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter, getitem
 
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
@@ -21,64 +24,127 @@ from executorch.exir import (
     ExecutorchBackendConfig,
     to_edge_transform_and_lower,
 )
+from executorch.exir._serialize._named_data_store import NamedDataStoreOutput
+from executorch.exir.backend.compile_spec_schema import CompileSpec
+from executorch.exir.delegate import executorch_call_delegate
 from executorch.exir.lowered_backend_module import LoweredBackendModule
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
+from edge_asr.errors import EdgeAsrError
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import block_sizes
 from export.memory import PlanBranchesApart, branches
+from export.processes import run_side_by_side
 from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, initial_past
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """A block in its lowered form, as what can be pickled: one delegate, which cuts new state to size inside."""
+
+    backend: str  # ExecuTorch's name of the delegate's backend
+    content: bytes  # the delegate, without its weights
+    specs: list[CompileSpec]  # how it was compiled
+    weights: NamedDataStoreOutput | None  # packed, by hash: blocks share what they have in common
+    operands: list[int | Tensor]  # what the delegate takes: which of the block's inputs, or a constant
+    results: list[int]  # which of the delegate's outputs the block gives
+    taken: list[Shape]  # operands, but for their values
+    given: list[Shape]  # the delegate's outputs, but for their values
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tensor, but for its values."""
+
+    size: tuple[int, ...]
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Shape:
+        return cls(tuple(tensor.shape), tensor.dtype)
+
+    def zeros(self) -> Tensor:
+        return torch.zeros(self.size, dtype=self.dtype)
+
+
 class Shapes(nn.Module):
     """What a delegate gives, but for its values: zeros."""
 
-    def __init__(self, outputs: list[Tensor]) -> None:
+    def __init__(self, given: list[Shape]) -> None:
         super().__init__()
-        self.outputs = [(tuple(output.shape), output.dtype) for output in outputs]
+        self.given = given
+
+    def forward(self, *operands: Tensor) -> tuple[Tensor, ...]:
+        return tuple(operands[0].new_zeros(shape.size, dtype=shape.dtype) for shape in self.given)
+
+
+class DelegateCall(nn.Module):
+    """A lowered block in place of the block.
+
+    The delegate's original program says no more than the shapes of its outputs: each pass over the program around it
+    runs that original program, operator by operator, once for every branch that it lies in and every branch around
+    that: minutes, for shapes.
+    """
+
+    def __init__(self, lowered: Lowered) -> None:
+        super().__init__()
+        example = tuple(shape.zeros() for shape in lowered.taken)
+        self.delegate = LoweredBackendModule(
+            torch.export.export(Shapes(lowered.given), example, strict=True),
+            lowered.backend,
+            lowered.content,
+            lowered.specs,
+            lowered.weights,
+        )
+        self.operands, self.results = lowered.operands, lowered.results
+        for number, operand in enumerate(lowered.operands):
+            if isinstance(operand, Tensor):
+                self.register_buffer(f"constant_{number}", operand)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(inputs[0].new_zeros(shape, dtype=dtype) for shape, dtype in self.outputs)
+        operands = [
+            inputs[operand] if isinstance(operand, int) else getattr(self, f"constant_{number}")
+            for number, operand in enumerate(self.operands)
+        ]
+        outputs = executorch_call_delegate(self.delegate, *operands)
+        return tuple(outputs[number] for number in self.results)
 
 
-def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
-    """One block as a module that is a delegate call: new state is cut to size inside the delegate."""
+def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> Lowered:
+    """Export one block and hand all of it to XNNPACK. Raises EdgeAsrError where XNNPACK leaves something of it."""
     exported = torch.export.export(block, example, strict=False)  # what differs is that it is quicker
     edge = to_edge_transform_and_lower(
         {"forward": exported}, partitioner=[XnnpackPartitioner()], compile_config=COMPILE_CONFIG
     )
     module = edge.exported_program().module()
-    for name, child in list(module.named_children()):
-        if isinstance(child, LoweredBackendModule):
-            setattr(module, name, with_shapes_only(child))
-    return module
-
-
-def with_shapes_only(delegate: LoweredBackendModule) -> LoweredBackendModule:
-    """The same delegate, whose original program says no more than the shapes of its outputs.
-
-    Each pass over the program around it runs that original program, operator by operator, once for every branch that
-    it lies in and every branch around that: minutes, for shapes.
-    """
+    calls = [node for node in module.graph.nodes if node.op == "call_function" and node.target is not getitem]
+    if [call.target for call in calls] != [executorch_call_delegate]:
+        left = sorted({str(call.target) for call in calls if call.target is not executorch_call_delegate})
+        kind = type(block).__name__
+        raise EdgeAsrError(f"{kind} is no single XNNPACK delegate, which leaves {', '.join(left) or 'nothing'}")
+    lowered, *operands = calls[0].args
+    inputs = [node.name for node in module.graph.nodes if node.op == "placeholder"]
+    delegate = attrgetter(lowered.target)(module)
     original = delegate.original_module
     values = {node.name: node.meta.get("val") for node in original.graph.nodes}
-    inputs, outputs = (
-        [values[name] for name in names]
-        for names in (original.graph_signature.user_inputs, original.graph_signature.user_outputs)
-    )
-    example = tuple(torch.zeros(value.shape, dtype=value.dtype) for value in inputs)
-    return LoweredBackendModule(
-        torch.export.export(Shapes(outputs), example, strict=True),
-        delegate.backend_id,
-        delegate.processed_bytes,
-        delegate.compile_specs,
-        delegate.named_data_store_output,
+    return Lowered(
+        backend=delegate.backend_id,
+        content=delegate.processed_bytes,
+        specs=delegate.compile_specs,
+        weights=delegate.named_data_store_output,
+        operands=[
+            inputs.index(operand.name) if operand.op == "placeholder" else attrgetter(operand.target)(module)
+            for operand in operands
+        ],
+        results=[result.args[1] for result in module.graph.output_node().args[0]],
+        taken=[Shape.of(values[name]) for name in original.graph_signature.user_inputs],
+        given=[Shape.of(values[name]) for name in original.graph_signature.user_outputs],
     )
 
 
@@ -126,18 +192,28 @@ def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
     )
 
 
+def lower_blocks(encoder: GatedEncoder, progress: Callable[[str], None]) -> tuple[Lowered, ...]:
+    """`LowerBlock`, then `UpperBlock` of each size: nearly all of the time that an export takes."""
+    sizes = block_sizes(encoder.config.chunk_frames)
+    calls = {"the lower stack": partial(lower_alone, LowerBlock(encoder), lower_example(encoder))}
+    for size in sizes:
+        calls[f"the upper stack's block of {size} rows"] = partial(
+            lower_alone, UpperBlock(encoder, size), upper_example(encoder)
+        )
+
+    def tell(done: int) -> None:
+        progress(f"lowering the stacks, {done} of {len(calls)} blocks done")
+
+    tell(0)
+    return tuple(run_side_by_side(calls, tell).values())
+
+
 def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[[str], None]) -> bytes:
     """A (quantized) encoder in eval mode -> the bytes of a `.pte`, trailer included. Takes a minute or more."""
     with quiet(), torch.no_grad():
-        progress("lowering the lower stack")
-        lowered_lower = lower_alone(LowerBlock(encoder), lower_example(encoder))
-        progress("lowering the upper stack")
-        example = upper_example(encoder)
-        uppers = tuple(
-            lower_alone(UpperBlock(encoder, size), example) for size in block_sizes(encoder.config.chunk_frames)
-        )
+        lower, *uppers = (DelegateCall(lowered) for lowered in lower_blocks(encoder, progress))
         progress("exporting the program around them")
-        program = StreamingProgram(encoder, Blocks(lowered_lower, uppers))
+        program = StreamingProgram(encoder, Blocks(lower, tuple(uppers)))
         step = torch.export.export(program, step_example(encoder), strict=True)
         reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
         progress("lowering the program")

@@ -14,6 +14,16 @@ from export.xnnpack_graph import BACKEND
 # Datatypes of the weights of learnt linears. With int4, a linear whose input is no whole number of groups gets int8.
 LINEAR_DATATYPES = {"fp32": {"float32"}, "int8": {"qcint8"}, "int4": {"qbint4", "qcint8"}}
 
+# What may run beside the delegates where the upper stack runs: it makes angles of frame numbers.
+ANGLES = {
+    "aten::mul.out",
+    "aten::remainder.Scalar_out",
+    "dim_order_ops::_to_dim_order_copy.out",
+    "executorch_prim::et_view.default",
+    "aten::cos.out",
+    "aten::sin.out",
+}
+
 # Words of a kernel's name that say it multiplies matrices or convolves, such as aten::_conv_depthwise2d.
 HEAVY = re.compile(
     r"(?:^|_)(?:(?:b|add|addb|baddb)?mm|matmul|(?:add)?mv|dot|einsum|linear|conv(?:olution)?(?:[123]d)?)(?:_|\.|$)"
@@ -28,7 +38,8 @@ def check_structure(
     - `step` has branches on run-time values, and no loop: whether there are frames for the lower stack; whether a block
       of kept frames is due for the upper stack; inside that, whether it is too large for the smallest block, and so on
       inside each other up to the largest;
-    - where a stack runs are calls of XNNPACK delegates only, with at least one learnt linear for each layer;
+    - where a stack runs are calls of XNNPACK delegates only, with at least one learnt linear for each layer, and for
+      the upper stack what makes the angles of its positions;
     - where it does not, no delegate is called;
     - no kernel outside delegates, in any method, multiplies matrices or convolves;
     - the weights of every learnt linear have the datatype of the precision, in any delegate of any method. What sums
@@ -57,6 +68,7 @@ def check_structure(
 def check_branches(step: dict[str, Any], metadata: dict[str, Any]) -> None:
     lower, upper, *sizes = step["branches"]
     check_stack(step, "lower", lower["taken"], metadata.get("lower_layers", 1))
+    check_kernels("upper", upper["taken"], ANGLES)
     around = upper
     for size in sizes:
         inside = around["taken"]["instructions"]
@@ -70,9 +82,14 @@ def check_branches(step: dict[str, Any], metadata: dict[str, Any]) -> None:
             raise wrong(f"the branch that skips the {stack} stack calls a delegate")
 
 
+def check_kernels(stack: str, side: dict[str, Any], allowed: set[str]) -> None:
+    left = sorted(set(side["operators"]) - allowed)
+    if left:
+        raise wrong(f"the branch of the {stack} stack calls {', '.join(left)} outside delegates")
+
+
 def check_stack(step: dict[str, Any], stack: str, side: dict[str, Any], layers: int) -> None:
-    if side["operators"]:
-        raise wrong(f"the branch of the {stack} stack calls {', '.join(side['operators'])} outside delegates")
+    check_kernels(stack, side, set())
     delegates = [step["delegates"][number] for number in side["delegates"]]
     for delegate in delegates:
         if delegate["backend"] != BACKEND:

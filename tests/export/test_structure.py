@@ -38,6 +38,13 @@ def test_our_files_pass(int8_report: Report, fp32_pte: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_skipping_step_makes_no_angles_for_the_upper_stack(int8_report: Report) -> None:
+    step = int8_report["methods"]["step"]
+    assert step["operators"]["aten::cos.out"] == 2  # one for the lower stack, which runs on every step
+    assert step["branches"][UPPER]["taken"]["operators"]["aten::cos.out"] == 1
+
+
+@pytest.mark.slow
 def test_a_branch_that_was_not_lowered_first_is_refused(tmp_path: Path) -> None:
     """The obvious export: it runs, and its branch is all portable kernels."""
 
@@ -76,6 +83,10 @@ def no_step(report: Report) -> None:
 
 def kernel_in_branch(report: Report) -> None:
     report["methods"]["step"]["branches"][LARGEST]["taken"]["operators"] = {"aten::mul.out": 1}
+
+
+def kernel_around_the_sizes(report: Report) -> None:
+    report["methods"]["step"]["branches"][UPPER]["taken"]["operators"]["aten::add.out"] = 1
 
 
 def empty_branch(report: Report) -> None:
@@ -134,6 +145,7 @@ def float_linear(report: Report) -> None:
         (loop, "1 loops"),
         (no_step, "no method step"),
         (kernel_in_branch, r"branch of the upper stack calls aten::mul\.out"),
+        (kernel_around_the_sizes, r"branch of the upper stack calls aten::add\.out"),
         (empty_branch, "upper stack has 0 linears in delegates for 2 layers"),
         (empty_small_block, "upper stack has 0 linears in delegates for 2 layers"),
         (upper_outside_the_branch, "upper stack has 0 linears in delegates for 2 layers"),
