@@ -90,6 +90,7 @@ def test_ctrl_c_ends_them_all() -> None:
     before = children()
 
     def interrupt() -> None:
+        time.sleep(1.0)  # in the moment of a fork Python drops what a signal raises
         os.kill(os.getpid(), signal.SIGINT)  # which it does not mind
         os.kill(os.getppid(), signal.SIGINT)
         sleep_on()
