@@ -24,11 +24,11 @@ def run_side_by_side(calls: Mapping[str, Callable[[], T]], told: Callable[[int],
     """What each call returns, which must be something that can be pickled, by the call's name. `told` hears how many
     have returned so far. As many run at a time as there are cores to run on.
 
-    The processes are forks, which see what this one sees, so that calls need not be pickled. On a single core, and
-    where no fork is safe, the calls run here. Raises what a call raises, and EdgeAsrError where its process was killed.
+    The processes are forks, which see what this one sees, so that calls need not be pickled. Where there is a single
+    core to fork onto, the calls run here. Raises what a call raises, and EdgeAsrError where its process was killed.
     """
     cores = available_cores()
-    if cores == 1 or platform.system() != "Linux":  # macOS has forks, in which its own libraries crash
+    if cores == 1:
         results = {}
         for name, call in calls.items():
             results[name] = call()
@@ -38,7 +38,8 @@ def run_side_by_side(calls: Mapping[str, Callable[[], T]], told: Callable[[int],
 
 
 def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """To fork onto: 1 but on Linux, as macOS has forks, in which its own libraries crash, and Windows none."""
+    return len(os.sched_getaffinity(0)) if platform.system() == "Linux" else 1
 
 
 def run_forks(calls: Mapping[str, Callable[[], T]], told: Callable[[int], None], at_once: int) -> dict[str, T]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
 from edge_asr.model.gate import plan_blocks, size_of_block
+from edge_asr.model.layers import ChunkNeighbours
 from edge_asr.model.losses import without_blank
 from export.program import Reset, StreamingProgram
 from tests.model.conftest import SMALL, with_learned_gate
@@ -323,3 +324,16 @@ def test_a_batch_gives_each_utterance_what_it_gives_alone(small_encoder: GatedEn
         assert torch.equal(together.keep[row, :count], alone.keep[0, :count])
         assert not together.keep[row, count:].any()
         assert torch.allclose(together.final[row, :count], alone.final[0, :count], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("left", [3, 8, 16])
+def test_a_chunk_has_the_rows_before_it_in_front_however_many(left: int) -> None:
+    """Fewer than a chunk has, as many, more: training takes any of them."""
+    chunk = 8
+    rows = torch.arange(1.0, 2 * 3 * chunk + 1).reshape(2 * 3, chunk, 1)  # two utterances of three chunks
+    windows = ChunkNeighbours(2, chunk, left, conv_tail=2).windows(rows, 2, left)
+    for utterance, whole in enumerate(rows.reshape(2, 3 * chunk, 1)):
+        padded = torch.cat([torch.zeros(left, 1), whole])
+        for number in range(3):
+            expected = padded[number * chunk : number * chunk + left + chunk]
+            assert torch.equal(windows[3 * utterance + number], expected)
