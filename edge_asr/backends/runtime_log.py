@@ -6,21 +6,24 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 logger = logging.getLogger(__name__)
 
+_lock = threading.Lock()  # file descriptor 2 and `sys.stderr` are the process's: two that lead them away would swap them
+
 
 @contextmanager
 def quiet_stderr() -> Iterator[TextIO]:
-    """Lead what C++ prints to file descriptor 2 into this module's debug log.
+    """Lead what C++ prints to file descriptor 2 into this module's debug log; one thread at a time does.
 
     Yields the file that takes it meanwhile.
     """
-    _flush_stderr()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
+    with _lock, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
+        _flush_stderr()
         terminal = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
