@@ -17,6 +17,7 @@ from functools import partial
 from operator import attrgetter, getitem
 
 import torch
+from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import (
     EdgeCompileConfig,
@@ -205,7 +206,14 @@ def lower_blocks(encoder: GatedEncoder, progress: Callable[[str], None]) -> tupl
         progress(f"lowering the stacks, {done} of {len(calls)} blocks done")
 
     tell(0)
+    trace_patterns()
     return tuple(run_side_by_side(calls, tell).values())
+
+
+def trace_patterns() -> None:
+    """What XNNPACK's passes look for in a graph, they trace once in a process: each fork would do so anew."""
+    bilinear_2d.get_graphs()
+    sdpa.get_graphs()
 
 
 def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[[str], None]) -> bytes:

@@ -9,8 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from edge_asr import recognizer
+from edge_asr import recognizer, shipped
 from edge_asr.cli import main
 from edge_asr.native.build import Build, build, missing_tools
 from edge_asr.native.target import Target, named_target, target_here
@@ -24,6 +25,23 @@ def pytest_configure() -> None:
     """What runs in a shell's background has Ctrl-C ignored, and hands that on to the programs that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests share a process where several run: those of a file, which share its fixtures, and all of
+    `tests/export`, which share exported files. The README's commands, which take longest, come first."""
+    exports = REPOSITORY / "tests" / "export"
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(str(exports if exports in item.path.parents else item.path)))
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all processes that these tests run in."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
@@ -105,24 +123,35 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_pte(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_pte(tiny_checkpoint: Path, shared_folder: Path) -> Path:
     """The tiny checkpoint as an fp32 `.pte`: what random weights hear hangs on the last bit, and int8 may hear another
     thing, which the exporter refuses."""
     from export.build import build
 
-    path = tmp_path_factory.mktemp("model") / "tiny.pte"
-    build(tiny_checkpoint, path, precision="fp32")
+    path = shared_folder / "tiny.pte"
+    with FileLock(path.with_suffix(".lock")):  # one process exports it, the others wait
+        if not path.is_file():
+            build(tiny_checkpoint, path, precision="fp32")
     return path
 
 
 @pytest.fixture(scope="session")
-def shipped_pte() -> Path:
+def shipped_pte(shared_folder: Path) -> Path:
     """The shipped checkpoint as an int8 `.pte`, from the user's cache; exporting it takes minutes."""
-    from edge_asr import shipped
+    return shipped_size(shipped.BASE, shared_folder)
 
+
+@pytest.fixture(scope="session")
+def shipped_small_pte(shared_folder: Path) -> Path:
+    """As `shipped_pte`, the small size."""
+    return shipped_size("small", shared_folder)
+
+
+def shipped_size(size: str, folder: Path) -> Path:
     if not shipped.shipped_checkpoints() and not os.environ.get("CI"):
         pytest.skip("no shipped checkpoint in this tree")
-    return shipped.shipped_pte(tell=print)
+    with FileLock(folder / f"shipped-{size}.lock"):
+        return shipped.shipped_pte(tell=print, size=size)
 
 
 @pytest.fixture

@@ -74,12 +74,12 @@ def test_the_first_command_installs_on_a_fresh_machine_and_runs_the_demo(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("shipped_small_pte")
 def test_commands_run_in_order_in_an_empty_folder(tmp_path: Path, data_folder: Path, shipped_pte: Path) -> None:
+    variables = {"EDGE_ASR_DATA": str(data_folder.resolve()), "EDGE_ASR_CACHE": str(shipped_pte.parent)}
     for line in ORDINARY:
         shorter = next((more for start, more in SHORTER.items() if line.startswith(start)), "")
-        shown = shell(
-            line + shorter, tmp_path, EDGE_ASR_DATA=str(data_folder.resolve()), EDGE_ASR_CACHE=str(shipped_pte.parent)
-        )
+        shown = shell(line + shorter, tmp_path, **variables)
         assert shown.strip(), line
 
 

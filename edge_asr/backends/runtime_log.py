@@ -13,7 +13,8 @@ from typing import TextIO
 
 logger = logging.getLogger(__name__)
 
-_lock = threading.Lock()  # file descriptor 2 and `sys.stderr` are the process's: two that lead them away would swap them
+# file descriptor 2 and `sys.stderr` are the process's: two threads that lead them away would swap them
+_lock = threading.Lock()
 
 
 @contextmanager

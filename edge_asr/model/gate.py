@@ -58,9 +58,11 @@ def plan_blocks(kept_per_chunk: list[list[int]], chunk_frames: int, max_wait_chu
 
 def block_sizes(chunk_frames: int) -> tuple[int, ...]:
     """The numbers of rows that a block may have, ascending: it has the least that hold its frames, and what is left of
-    them is empty. A half, one, one and a half, and two chunks; without the gate every block is one chunk."""
-    half = max(1, chunk_frames // 2)
-    return tuple(sorted({half, chunk_frames, chunk_frames + half, BLOCK_CHUNKS * chunk_frames}))
+    them is empty. A half, one, one and a quarter, and two chunks. Without the gate every block is one chunk; with it,
+    what runs a block is that a chunk of frames waits, and it takes along the few more that are there by then.
+    """
+    half, quarter = (max(1, chunk_frames // parts) for parts in (2, 4))
+    return tuple(sorted({half, chunk_frames, chunk_frames + quarter, BLOCK_CHUNKS * chunk_frames}))
 
 
 def size_of_block(frames: int, chunk_frames: int) -> int:
