@@ -230,7 +230,7 @@ def test_the_labels_of_a_factorized_program_run_on_kept_frames_only(
     rows = dict.fromkeys(rows, 0)
     stream = run_stream(StreamingProgram(encoder), noisy_tones, threshold)
     ran = [size_of_block(len(block), SMALL.chunk_frames) for block in stream.blocks]
-    assert set(ran) == {4, 8, 12}
+    assert set(ran) == {4, 8, 16}
     assert rows["labels"] == rows["condition"] == sum(ran)
     assert rows["labels"] < len(stream.keep)
 
