@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests share a process where several run: those of a file, which share its fixtures, and all of
-    `tests/export`, which share exported files. The README's commands, which take longest, come first."""
-    exports = REPOSITORY / "tests" / "export"
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(exports if exports in item.path.parents else item.path)))
+    """The README's commands first: they take longest, and other processes have the rest meanwhile."""
     items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
+def made_once(path: Path, make: Callable[[Path], object]) -> Path:
+    """The file that `make(path)` writes. Where tests run in several processes, one makes it, and the others wait."""
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            make(path)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +132,7 @@ def tiny_pte(tiny_checkpoint: Path, shared_folder: Path) -> Path:
     thing, which the exporter refuses."""
     from export.build import build
 
-    path = shared_folder / "tiny.pte"
-    with FileLock(path.with_suffix(".lock")):  # one process exports it, the others wait
-        if not path.is_file():
-            build(tiny_checkpoint, path, precision="fp32")
-    return path
+    return made_once(shared_folder / "tiny.pte", lambda path: build(tiny_checkpoint, path, precision="fp32"))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from export.lower import build_program
 from export.quantize import quantize
+from tests.conftest import made_once
 from tests.model.conftest import with_learned_gate
 
 CONFIG = EncoderConfig(
@@ -84,35 +85,33 @@ def learned_encoder(small_encoder: GatedEncoder, small_pcm: np.ndarray) -> Gated
     return with_learned_gate(small_encoder, torch.from_numpy(small_pcm))
 
 
-def exported(encoder: GatedEncoder, precision: str, folder: Path) -> Path:
+def exported(encoder: GatedEncoder, precision: str, path: Path) -> Path:
     """The `.pte` of an encoder, which stays as it is."""
     copied = copy.deepcopy(encoder)
     quantize(copied, precision)
-    path = folder / "small.pte"
-    path.write_bytes(build_program(copied, describe(CONFIG, precision), lambda _: None))
-    return path
+    return made_once(path, lambda path: path.write_bytes(build_program(copied, describe(CONFIG, precision), print)))
 
 
 @pytest.fixture(scope="session")
-def learned_fp32_pte(learned_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(learned_encoder, "fp32", tmp_path_factory.mktemp("learned-fp32"))
+def learned_fp32_pte(learned_encoder: GatedEncoder, shared_folder: Path) -> Path:
+    return exported(learned_encoder, "fp32", shared_folder / "learned-fp32.pte")
 
 
 @pytest.fixture(scope="session")
-def factorized_fp32_pte(factorized_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(factorized_encoder, "fp32", tmp_path_factory.mktemp("factorized-fp32"))
+def factorized_fp32_pte(factorized_encoder: GatedEncoder, shared_folder: Path) -> Path:
+    return exported(factorized_encoder, "fp32", shared_folder / "factorized-fp32.pte")
 
 
 @pytest.fixture(scope="session")
-def factorized_int8_pte(factorized_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(factorized_encoder, "int8", tmp_path_factory.mktemp("factorized-int8"))
+def factorized_int8_pte(factorized_encoder: GatedEncoder, shared_folder: Path) -> Path:
+    return exported(factorized_encoder, "int8", shared_folder / "factorized-int8.pte")
 
 
 @pytest.fixture(scope="session")
-def fp32_pte(small_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(small_encoder, "fp32", tmp_path_factory.mktemp("fp32"))
+def fp32_pte(small_encoder: GatedEncoder, shared_folder: Path) -> Path:
+    return exported(small_encoder, "fp32", shared_folder / "fp32.pte")
 
 
 @pytest.fixture(scope="session")
-def int8_pte(small_encoder: GatedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(small_encoder, "int8", tmp_path_factory.mktemp("int8"))
+def int8_pte(small_encoder: GatedEncoder, shared_folder: Path) -> Path:
+    return exported(small_encoder, "int8", shared_folder / "int8.pte")
