@@ -148,6 +148,7 @@ def shipped_small_pte(shared_folder: Path) -> Path:
 
 
 def shipped_size(size: str, folder: Path) -> Path:
+    """A shipped model by its size; the folder is that of all test processes, of which one exports."""
     if not shipped.shipped_checkpoints() and not os.environ.get("CI"):
         pytest.skip("no shipped checkpoint in this tree")
     with FileLock(folder / f"shipped-{size}.lock"):

@@ -16,6 +16,7 @@ from edge_asr.demo import RECORDING, TEXT
 from edge_asr.manifest import read_manifest
 from edge_asr.recognizer import Recognizer, Result
 from edge_asr.shipped import CHECKPOINTS, file_sha256, model_card, shipped_checkpoint
+from tests.conftest import shipped_size
 from tests.outcome import Run
 
 WER_LIMIT = 7.4  # percent, AN4 test, streaming, gate on
@@ -33,9 +34,9 @@ def recognizer(shipped_pte: Path) -> Recognizer:
 
 
 @pytest.fixture(params=CHECKPOINTS)
-def size(request: pytest.FixtureRequest) -> str:
+def size(request: pytest.FixtureRequest, shared_folder: Path) -> str:
     """A size, which lies exported in the cache."""
-    request.getfixturevalue({"base": "shipped_pte", "small": "shipped_small_pte"}[request.param])
+    shipped_size(request.param, shared_folder)
     return request.param
 
 

@@ -87,9 +87,13 @@ def learned_encoder(small_encoder: GatedEncoder, small_pcm: np.ndarray) -> Gated
 
 def exported(encoder: GatedEncoder, precision: str, path: Path) -> Path:
     """The `.pte` of an encoder, which stays as it is."""
-    copied = copy.deepcopy(encoder)
-    quantize(copied, precision)
-    return made_once(path, lambda path: path.write_bytes(build_program(copied, describe(CONFIG, precision), print)))
+
+    def export(path: Path) -> None:
+        copied = copy.deepcopy(encoder)
+        quantize(copied, precision)
+        path.write_bytes(build_program(copied, describe(CONFIG, precision), lambda _: None))
+
+    return made_once(path, export)
 
 
 @pytest.fixture(scope="session")
