@@ -15,10 +15,7 @@ import sentencepiece
 from edge_asr.audio import change_speed, read_audio
 from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance
-from edge_asr.model.config import EncoderConfig, FrontEndConfig
 from edge_asr.tokens import BLANK, Tokens
-
-FRAME_SAMPLES = EncoderConfig.SUBSAMPLING * FrontEndConfig.hop_samples  # samples of an encoder frame
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,11 @@ def load_examples(
     utterances: Sequence[Utterance],
     processor: sentencepiece.SentencePieceProcessor,
     speeds: Sequence[float],
+    frame_samples: int,
     manifest: Path,
     report_fault: Callable[[str], None] | None = None,
 ) -> list[Example]:
-    """Read and resample all audio once; it stays in memory as int16.
+    """Read and resample all audio once; it stays in memory as int16. `frame_samples` is what an encoder frame covers.
 
     Raises EdgeAsrError that names the manifest's line where audio cannot be read, or where CTC has fewer frames than it
     needs for the text; with `report_fault`, such utterances are told to it instead, and left out.
@@ -94,7 +92,7 @@ def load_examples(
     examples = []
     for utterance in utterances:
         try:
-            examples.append(load_example(utterance, processor, speeds))
+            examples.append(load_example(utterance, processor, speeds, frame_samples))
         except EdgeAsrError as error:
             fault = f"{manifest}:{utterance.line}: {error}"
             if report_fault is None:
@@ -104,13 +102,16 @@ def load_examples(
 
 
 def load_example(
-    utterance: Utterance, processor: sentencepiece.SentencePieceProcessor, speeds: Sequence[float]
+    utterance: Utterance,
+    processor: sentencepiece.SentencePieceProcessor,
+    speeds: Sequence[float],
+    frame_samples: int,
 ) -> Example:
     samples = read_audio(utterance.audio)
     waves = tuple(to_int16(change_speed(samples, speed)) for speed in speeds)
     ids = tuple(i for i in processor.encode(utterance.text) if i != 0)
     needed = len(ids) + sum(a == b for a, b in pairwise(ids))  # a blank between repeats
-    shortest = -(-min(len(wave) for wave in waves) // FRAME_SAMPLES)
+    shortest = -(-min(len(wave) for wave in waves) // frame_samples)
     if needed > shortest:
         raise EdgeAsrError(
             f"{utterance.audio}: {shortest} frames are too few for the {needed} that CTC needs for '{utterance.text}'"

@@ -103,10 +103,7 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         self.load_data(data)
         torch.manual_seed(config.training.seed)
-        try:
-            encoder = EncoderConfig.from_dict({"vocabulary": len(self.tokens.pieces), **config.model})
-        except (TypeError, ValueError) as error:
-            raise EdgeAsrError(f"the configuration's [model] does not make a model: {error}") from None
+        encoder = self.encoder_config()
         self.model = GatedEncoder(encoder).to(self.device)
         if config.training.start_from:
             self.take_over(self.start_folder / self.model_path.name)
@@ -148,6 +145,13 @@ class Trainer:
     @property
     def start_folder(self) -> Path:
         return self.folder.parent / self.config.training.start_from
+
+    def encoder_config(self) -> EncoderConfig:
+        """The configuration's [model] for the pieces learnt. Raises EdgeAsrError where it does not make one."""
+        try:
+            return EncoderConfig.from_dict({"vocabulary": len(self.tokens.pieces), **self.config.model})
+        except (TypeError, ValueError) as error:
+            raise EdgeAsrError(f"the configuration's [model] does not make a model: {error}") from None
 
     def take_over(self, checkpoint: Path) -> None:
         """Start from another run's weights. The gate may be cut differently, as it has none, or learned where the other
@@ -193,7 +197,7 @@ class Trainer:
             distributed.barrier()
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
         self.tokens: Tokens = tokens_of(processor)
-        speeds = self.config.augmentation.speeds
+        speeds, frame_samples = self.config.augmentation.speeds, self.encoder_config().frame_samples
         self.pronunciations = (
             Pronunciations(u.text for utterances in train.values() for u in utterances)
             if training.phone_weight
@@ -202,14 +206,14 @@ class Trainer:
         self.examples: list[Example] = []
         self.easy = 0  # examples of the easy manifests, which come first
         for number, (name, utterances) in enumerate(train.items(), start=1):
-            loaded = load_examples(utterances, processor, speeds, data / name, report)
+            loaded = load_examples(utterances, processor, speeds, frame_samples, data / name, report)
             if self.pronunciations:
                 loaded = [replace(example, phones=self.pronunciations.ids(example.text)) for example in loaded]
             self.examples += loaded * repeats[number - 1]
             if number <= (training.easy_manifests or len(train)):
                 self.easy = len(self.examples)
         source = data / training.dev_manifest
-        loaded_of = {u: load_examples([u], processor, training.dev_speeds, source, report) for u in held}
+        loaded_of = {u: load_examples([u], processor, training.dev_speeds, frame_samples, source, report) for u in held}
         self.dev = [example for loaded in loaded_of.values() for example in loaded]
         if self.rank == 0:
             write_manifest(self.development_path, (u for u, loaded in loaded_of.items() if loaded))

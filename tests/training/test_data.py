@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance
 from edge_asr.tokens import BLANK
 from edge_asr.training.data import (
     hold_out,
     join_utterances,
     learn_pieces,
+    load_examples,
     make_batches,
     to_int16,
     tokens_of,
@@ -91,6 +94,15 @@ def test_pieces_are_learnt_with_blank_first(tmp_path: Path) -> None:
     ids = processor.encode("THREE TWO")
     assert 0 not in ids
     assert tokens.to_text(ids) == "THREE TWO"
+
+
+def test_frames_are_too_few_for_a_text_by_the_length_of_this_models_frames(tmp_path: Path) -> None:
+    processor = learn_pieces(["ONE TWO", "TWO ONE"] * 5, 7, tmp_path / "tokens")  # letters and the start of a word
+    soundfile.write(tmp_path / "a.wav", np.zeros(8 * 640), 16_000)
+    said = Utterance(audio=tmp_path / "a.wav", text="ONE TWO", speaker="a", duration_s=0.32, line=3)
+    assert len(load_examples([said], processor, (1.0,), 640, tmp_path / "m.jsonl")) == 1
+    with pytest.raises(EdgeAsrError, match=r"m\.jsonl:3.*4 frames are too few for the 8"):
+        load_examples([said], processor, (1.0,), 1_280, tmp_path / "m.jsonl")
 
 
 def test_int16_clips() -> None:
