@@ -12,6 +12,8 @@ import pytest
 from edge_asr import shipped
 from edge_asr.commands.model import checkpoint_or_shipped, model_or_shipped
 from edge_asr.errors import EdgeAsrError
+from export.build import BuildReport
+from tests.outcome import Run
 
 
 @pytest.fixture
@@ -29,9 +31,10 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Replaces the exporter; lists the files that were written."""
     written: list[Path] = []
 
-    def build(checkpoint: Path, output: Path, **options: Any) -> None:
+    def build(checkpoint: Path, output: Path, **options: Any) -> BuildReport:
         output.write_bytes(checkpoint.read_bytes())
         written.append(output)
+        return BuildReport(output, 7, shipped.file_sha256(output), "int8", 640.0, 180.0, {"text": "as eager PyTorch"})
 
     monkeypatch.setitem(sys.modules, "export.build", SimpleNamespace(build=build))
     return written
@@ -43,7 +46,7 @@ def test_it_is_exported_once_and_says_so(checkpoint: Path, exports: list[Path], 
     second = shipped.shipped_pte(said.append)
     assert len(exports) == 1
     assert first == second
-    assert list(first.parent.iterdir()) == [first]
+    assert {file.suffix for file in first.parent.iterdir()} == {".pte", ".json"}
     assert first.parent == tmp_path / "cache" / "edge-asr"
     assert len(said) == 1
     assert "once" in said[0]
@@ -60,6 +63,40 @@ def test_a_size_stands_for_a_checkpoint_and_for_its_pte(checkpoint: Path, export
     assert model_or_shipped(Path("base")) == model_or_shipped(None) != pte
     assert model_or_shipped(Path("small.pte")) == Path("small.pte")
     assert len(exports) == 2
+
+
+def test_export_copies_what_the_cache_has(checkpoint: Path, exports: list[Path], run: Run, tmp_path: Path) -> None:
+    kept = shipped.shipped_pte(print)
+    for number, source in enumerate([(), ("base",), (checkpoint,)]):
+        outcome = run("export", *source, "-o", tmp_path / f"{number}.pte", "--json")
+        assert outcome.json["path"] == str(tmp_path / f"{number}.pte")
+        assert outcome.json["checks"] == {"text": "as eager PyTorch"}
+        assert str(kept) in outcome.err
+        assert (tmp_path / f"{number}.pte").read_bytes() == b"weights"
+    assert len(exports) == 1
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("options", [("--precision", "int4"), ("--chunk-ms", 640)])
+def test_export_makes_what_the_cache_does_not_have(
+    checkpoint: Path, exports: list[Path], run: Run, tmp_path: Path, options: tuple[object, ...]
+) -> None:
+    shipped.shipped_pte(print)
+    assert run("export", "-o", tmp_path / "x.pte", *options).code == 0
+    assert exports[1:] == [tmp_path / "x.pte"]
+
+
+def test_export_trusts_no_file_that_is_not_whole(
+    checkpoint: Path, exports: list[Path], run: Run, tmp_path: Path
+) -> None:
+    kept = shipped.shipped_pte(print)
+    report = shipped.report_path(kept).read_text()
+    for pte, kept_report in (("weights", report[:-9]), ("weights", "{}"), ("weigh", report)):
+        kept.write_text(pte)
+        shipped.report_path(kept).write_text(kept_report)
+        assert run("export", "-o", tmp_path / "x.pte").code == 0
+        assert (tmp_path / "x.pte").read_text() == "weights"
+    assert len(exports) == 4
 
 
 def test_another_checkpoint_is_exported_anew(checkpoint: Path, exports: list[Path]) -> None:

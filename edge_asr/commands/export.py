@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edge_asr.commands.model import checkpoint_or_shipped
 from edge_asr.commands.options import json_option
-from edge_asr.commands.screen import print_json, stages
+from edge_asr.commands.screen import notice, print_json, stages
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.shipped import earlier_export
 
 
 @click.command("export")
@@ -42,7 +45,8 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     What was written is checked before it gets its name: against eager PyTorch over a whole stream, and its structure
     (branches whose layers are delegate calls, no matrix multiplication outside a delegate). A failed check
     leaves no file behind. It takes one to four minutes. Without CHECKPOINT, the shipped one is exported;
-    CHECKPOINT may also be the size of a shipped one, `base` or `small`.
+    CHECKPOINT may also be the size of a shipped one, `base` or `small`. What another command has already exported
+    of these, by the same sources, is copied from the cache.
 
     \b
       int8    a quarter of the bytes of fp32 and the fastest; what is shipped
@@ -59,16 +63,37 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     source = checkpoint_or_shipped(checkpoint)
     require_extra("export", "an export")
     require_writable(output)
-    from export.build import build  # needs torch
+    report = copy_earlier(source, output, precision, chunk_ms)
+    if report is None:
+        from export.build import build  # needs torch
 
-    with stages("exporting") as progress:
-        report = build(source, output, precision=precision, chunk_ms=chunk_ms, progress=progress)
+        with stages("exporting") as progress:
+            report = build(source, output, precision=precision, chunk_ms=chunk_ms, progress=progress).to_dict()
     if as_json:
-        print_json(report.to_dict())
+        print_json(report)
         return
-    print(f"{report.path}: {report.precision}, {report.bytes / 1e6:.2f} MB, sha256 {report.sha256[:12]}…")
-    for name, value in report.checks.items():
+    print(f"{report['path']}: {report['precision']}, {report['bytes'] / 1e6:.2f} MB, sha256 {report['sha256'][:12]}…")
+    for name, value in report["checks"].items():
         print(f"  {name}: {f'{value:.3g}' if isinstance(value, float) else value}")
+
+
+def copy_earlier(checkpoint: Path, output: Path, precision: str, chunk_ms: int | None) -> dict[str, Any] | None:
+    """The file that these sources made of a shipped checkpoint before, under the name asked for: its report. None where
+    the cache does not have it. Raises EdgeAsrError where the file cannot be written."""
+    earlier = earlier_export(checkpoint, precision, chunk_ms)
+    if earlier is None:
+        return None
+    path, report = earlier
+    notice(f"this was exported before, by the same sources and libraries: copied from {path}")
+    partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
+    try:
+        shutil.copyfile(path, partial)
+        partial.replace(output)
+    except OSError as error:
+        raise EdgeAsrError(f"{output}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return report | {"path": str(output)}
 
 
 def require_writable(output: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -81,9 +83,27 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
     from export.build import build  # needs torch
 
     own = path.with_name(f"{path.stem}.{os.getpid()}.pte")  # another process may be exporting too
-    build(checkpoint, own, precision=PRECISION, progress=progress)
+    report = build(checkpoint, own, precision=PRECISION, progress=progress)
+    report_path(path).write_text(json.dumps(report.to_dict()), encoding="utf-8")
     own.replace(path)
     return path
+
+
+def report_path(pte: Path) -> Path:
+    """What the export of a file in the cache has shown, kept beside it."""
+    return pte.with_suffix(".json")
+
+
+def earlier_export(checkpoint: Path, precision: str, chunk_ms: int | None) -> tuple[Path, dict[str, Any]] | None:
+    """The file that the cache has of just this export, with its report; None where it has none, or not whole."""
+    if precision != PRECISION or chunk_ms is not None or checkpoint not in shipped_checkpoints():
+        return None
+    path = cached_pte(checkpoint)
+    try:
+        report = json.loads(report_path(path).read_text(encoding="utf-8"))
+        return (path, report) if file_sha256(path) == report["sha256"] else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def exporter_fingerprint() -> str:
