@@ -25,17 +25,28 @@ def quiet_stderr() -> Iterator[TextIO]:
     """
     with _lock, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as captured:
         _flush_stderr()
-        terminal = os.dup(2)
-        os.dup2(captured.fileno(), 2)
         try:
-            yield captured
+            with native_stderr_to(captured):
+                try:
+                    yield captured
+                finally:
+                    _flush_stderr()
         finally:
-            _flush_stderr()
-            os.dup2(terminal, 2)
-            os.close(terminal)
             captured.seek(0)
             for line in captured.read().splitlines():
                 logger.debug("%s", line)
+
+
+@contextmanager
+def native_stderr_to(file: TextIO) -> Iterator[None]:
+    """Lead file descriptor 2 to another file."""
+    before = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _flush_stderr() -> None:

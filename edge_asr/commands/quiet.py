@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Iterator
 from typing import TextIO
 
+from edge_asr.backends.runtime_log import native_stderr_to
+
 _screen: TextIO | None = None  # the true stderr, while libraries are kept from it
 
 
@@ -52,18 +54,6 @@ def quiet_libraries(enabled: bool) -> Iterator[None]:
         finally:
             logging.disable(level)
             _screen = None
-
-
-@contextlib.contextmanager
-def native_stderr_to(file: TextIO) -> Iterator[None]:
-    """Lead file descriptor 2 to another file."""
-    before = os.dup(2)
-    os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
 
 
 @contextlib.contextmanager
