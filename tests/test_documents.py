@@ -9,11 +9,11 @@ import pytest
 
 from tests.checkout import REPOSITORY
 
-DOCUMENTS = sorted(
-    path
-    for path in REPOSITORY.rglob("*.md")
-    if not any(part.startswith(".") for part in path.relative_to(REPOSITORY).parts)
-)
+FOLDERS = ("android_demo", "edge_asr", "export", "tests")
+DOCUMENTS = [
+    *sorted(REPOSITORY.glob("*.md")),
+    *(path for name in FOLDERS for path in sorted((REPOSITORY / name).rglob("*.md"))),
+]
 
 
 def links(document: Path) -> list[str]:
