@@ -44,7 +44,7 @@ def test_files_are_sampled_without_a_process_each(tree: LocalFiles, monkeypatch:
     with tree.sample("cat /sys/rapl/name /sys/rapl/missing /sys/rapl/energy_uj", 0.01) as sampler:
         time.sleep(0.2)
     samples = sampler.samples()
-    assert 3 <= len(samples) <= 1 + (samples[-1].time_s - before_s) / 0.01  # as often as a busy machine lets it
+    assert 10 <= len(samples) <= 25
     assert {sample.text for sample in samples} == {"package-0\n12345\n"}
     times = [sample.time_s for sample in samples]
     assert times == sorted(times)
@@ -77,12 +77,21 @@ def test_what_the_runner_complains_of_is_the_error(native_build: Build, tiny_pte
         list(target.run(RunRequest(tiny_pte, (Path("no.wav"),), threshold=0.5)))
 
 
-def test_a_program_that_is_not_listened_to_any_more_ends() -> None:
+def test_a_runner_that_is_not_listened_to_any_more_ends(native_build: Build, tiny_pte: Path, beeps: Path) -> None:
+    with LocalTarget() as target:
+        run = target.run(RunRequest(tiny_pte, (beeps,) * 2_000, threshold=1.0))
+        next(run)
+        started_s = time.monotonic()
+        run.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - started_s < 1
+
+
+def test_a_program_that_prints_no_more_ends_where_it_is_not_listened_to() -> None:
     run = objects_of(["sh", "-c", "echo '{}'; exec sleep 60"])
     next(run)
     started_s = time.monotonic()
     run.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started_s < 30
+    assert time.monotonic() - started_s < 1
 
 
 @pytest.mark.parametrize(
