@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def made_once(path: Path, make: Callable[[Path], object]) -> Path:
     """The file that `make(path)` writes. Where tests run in several processes, one makes it, and the others wait."""
-    with FileLock(path.with_suffix(".lock")):
+    with FileLock(f"{path}.lock"):
         if not path.is_file():
             make(path)
     return path
@@ -103,8 +103,13 @@ def an4_test(data_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of a very small encoder with random weights: it hears nonsense, and exports in seconds."""
+def tiny_checkpoint(shared_folder: Path) -> Path:
+    """A checkpoint of a very small encoder with random weights: it hears nonsense, and exports in seconds. One file for
+    all processes: safetensors writes its header in another order each time, and a `.pte` names the hash of the file."""
+    return made_once(shared_folder / "tiny.safetensors", save_tiny)
+
+
+def save_tiny(path: Path) -> None:
     import torch
 
     from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
@@ -121,9 +126,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         upper=StackConfig(layers=2, width=32, heads=2, kernel=7),
     )
     model = GatedEncoder(config).eval()
-    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     save_checkpoint(path, Checkpoint(model, Tokens(pieces, 0), default_threshold=0.9, training={"step": "0"}))
-    return path
 
 
 @pytest.fixture(scope="session")
