@@ -6,10 +6,11 @@ import importlib.util
 
 from edge_asr.errors import EdgeAsrError
 
+EXPORT = ("torch", "executorch", "safetensors", "filelock")
 EXTRAS = {  # extra -> modules that it must bring
-    "export": ("torch", "executorch", "safetensors"),
-    "train": ("torch", "executorch", "safetensors", "sentencepiece"),
-    "baselines": ("torch", "executorch", "safetensors", "onnx", "onnxscript", "onnxruntime", "pocketsphinx"),
+    "export": EXPORT,
+    "train": (*EXPORT, "sentencepiece"),
+    "baselines": (*EXPORT, "onnx", "onnxscript", "onnxruntime", "pocketsphinx"),
     "sweep": ("matplotlib",),
 }
 

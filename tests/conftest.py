@@ -139,23 +139,21 @@ def tiny_pte(tiny_checkpoint: Path, shared_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shipped_pte(shared_folder: Path) -> Path:
+def shipped_pte() -> Path:
     """The shipped checkpoint as an int8 `.pte`, from the user's cache; exporting it takes minutes."""
-    return shipped_size(shipped.BASE, shared_folder)
+    return shipped_size(shipped.BASE)
 
 
 @pytest.fixture(scope="session")
-def shipped_small_pte(shared_folder: Path) -> Path:
+def shipped_small_pte() -> Path:
     """As `shipped_pte`, the small size."""
-    return shipped_size("small", shared_folder)
+    return shipped_size("small")
 
 
-def shipped_size(size: str, folder: Path) -> Path:
-    """A shipped model by its size; the folder is that of all test processes, of which one exports."""
+def shipped_size(size: str) -> Path:
     if not shipped.shipped_checkpoints() and not os.environ.get("CI"):
         pytest.skip("no shipped checkpoint in this tree")
-    with FileLock(folder / f"shipped-{size}.lock"):
-        return shipped.shipped_pte(tell=print, size=size)
+    return shipped.shipped_pte(tell=print, size=size)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,10 +48,40 @@ def test_it_is_exported_once_and_says_so(checkpoint: Path, exports: list[Path], 
     second = shipped.shipped_pte(said.append)
     assert len(exports) == 1
     assert first == second
-    assert {file.suffix for file in first.parent.iterdir()} == {".pte", ".json"}
+    assert {file.suffix for file in first.parent.iterdir()} == {".pte", ".json", ".lock"}
     assert first.parent == tmp_path / "cache" / "edge-asr"
     assert len(said) == 1
     assert "once" in said[0]
+
+
+def test_who_comes_while_it_is_exported_waits_and_says_so(
+    checkpoint: Path, exports: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, waits = threading.Event(), threading.Event(), threading.Event()
+    quick = sys.modules["export.build"].build
+
+    def slow(*arguments: Any, **options: Any) -> BuildReport:
+        begun.set()
+        assert go_on.wait(30)
+        return quick(*arguments, **options)
+
+    monkeypatch.setitem(sys.modules, "export.build", SimpleNamespace(build=slow))
+
+    def tell(line: str) -> None:
+        said.append(line)
+        waits.set()
+
+    said: list[str] = []
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(shipped.shipped_pte, print)
+        assert begun.wait(30)
+        second = pool.submit(shipped.shipped_pte, tell)
+        assert waits.wait(30)
+        go_on.set()
+        assert first.result() == second.result()
+    assert len(exports) == 1
+    assert len(said) == 1
+    assert "waiting" in said[0]
 
 
 def test_a_size_stands_for_a_checkpoint_and_for_its_pte(checkpoint: Path, exports: list[Path]) -> None:

@@ -7,7 +7,8 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,37 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
         raise EdgeAsrError(
             f"{path.parent}: cannot keep the exported model there ({error.strerror}): set {CACHE_VARIABLE} to a folder"
         ) from None
-    tell(f"exporting the shipped model into {path.parent}; this happens once and takes two to four minutes")
+    with alone(path, tell):
+        if not path.is_file():
+            tell(f"exporting the shipped model into {path.parent}; this happens once and takes two to four minutes")
+            export_shipped(checkpoint, path, progress)
+    return path
+
+
+@contextmanager
+def alone(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, no other process is in such a block for this file. `tell` hears that there is a wait."""
+    from filelock import FileLock, Timeout  # comes with what exports
+
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        tell("another process is exporting the shipped model; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def export_shipped(checkpoint: Path, path: Path, progress: Callable[[str], None] | None) -> None:
     from export.build import build  # needs torch
 
-    own = path.with_name(f"{path.stem}.{os.getpid()}.pte")  # another process may be exporting too
+    own = path.with_name(f"{path.stem}.{os.getpid()}.pte")  # the report is there before the file has its name
     report = build(checkpoint, own, precision=PRECISION, progress=progress)
     report_path(path).write_text(json.dumps(report.to_dict()), encoding="utf-8")
     own.replace(path)
-    return path
 
 
 def report_path(pte: Path) -> Path:
