@@ -105,7 +105,8 @@ def an4_test(data_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(shared_folder: Path) -> Path:
     """A checkpoint of a very small encoder with random weights: it hears nonsense, and exports in seconds. One file for
-    all processes: safetensors writes its header in another order each time, and a `.pte` names the hash of the file."""
+    all processes: safetensors writes its header in another order each time (its issue 584), and a `.pte` names the
+    hash of the file."""
     return made_once(shared_folder / "tiny.safetensors", save_tiny)
 
 
