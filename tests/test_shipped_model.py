@@ -34,9 +34,9 @@ def recognizer(shipped_pte: Path) -> Recognizer:
 
 
 @pytest.fixture(params=CHECKPOINTS)
-def size(request: pytest.FixtureRequest, shared_folder: Path) -> str:
+def size(request: pytest.FixtureRequest) -> str:
     """A size, which lies exported in the cache."""
-    shipped_size(request.param, shared_folder)
+    shipped_size(request.param)
     return request.param
 
 
