@@ -171,3 +171,12 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(checkpoint: Pat
     (tmp_path / "cache").write_text("a file where a folder should be")
     with pytest.raises(EdgeAsrError, match="EDGE_ASR_CACHE"):
         shipped.shipped_pte(print)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder here that nobody can write to")
+def test_a_cache_folder_that_takes_no_files_is_told_and_not_waited_for(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_ASR_CACHE", "/proc/self")
+    with pytest.raises(EdgeAsrError, match="EDGE_ASR_CACHE"):
+        shipped.shipped_pte(print)

@@ -76,6 +76,7 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
         raise EdgeAsrError(f"{error}, or pass --model with a .pte that was exported elsewhere") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        lock_path(path).touch()  # the lock would take a folder that it cannot write to for a lock that is held
     except OSError as error:
         raise EdgeAsrError(
             f"{path.parent}: cannot keep the exported model there ({error.strerror}): set {CACHE_VARIABLE} to a folder"
@@ -92,7 +93,7 @@ def alone(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """While the block runs, no other process is in such a block for this file. `tell` hears that there is a wait."""
     from filelock import FileLock, Timeout  # comes with what exports
 
-    lock = FileLock(f"{path}.lock")
+    lock = FileLock(lock_path(path))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -111,6 +112,11 @@ def export_shipped(checkpoint: Path, path: Path, progress: Callable[[str], None]
     report = build(checkpoint, own, precision=PRECISION, progress=progress)
     report_path(path).write_text(json.dumps(report.to_dict()), encoding="utf-8")
     own.replace(path)
+
+
+def lock_path(pte: Path) -> Path:
+    """What the process that exports a file into the cache holds."""
+    return pte.with_suffix(".lock")
 
 
 def report_path(pte: Path) -> Path:
