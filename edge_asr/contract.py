@@ -1,8 +1,8 @@
 """What a `.pte` of ours promises. Export, runtime, native runner and Android follow this page, and nothing else.
 
-A file holds two methods that share state, and one constant method:
+A file holds one method, whose state lives in its own mutable buffers, and one constant method:
 
-`step(pcm, frames, threshold, flush)` consumes one chunk of the stream.
+`step(pcm, frames, threshold, flush, reset)` consumes one chunk of the stream.
 
 | input | dtype, shape | meaning |
 | --- | --- | --- |
@@ -10,6 +10,7 @@ A file holds two methods that share state, and one constant method:
 | `frames` | int64 [1] | real frames in the chunk: ceil(samples / frame_samples), all but at the end |
 | `threshold` | float32 [1] | a frame whose blank probability is above it is skipped; 1 never skips |
 | `flush` | int64 [1] | 1: run the upper stack on what waits, however little; 0 otherwise |
+| `reset` | int64 [1] | 1 in the first step of a stream: forget the stream before; 0 in every other step |
 
 | output | dtype, shape | meaning |
 | --- | --- | --- |
@@ -36,8 +37,12 @@ the end is known and frames still wait, step once with `frames` = 0 and `flush` 
 not 0: with a file that keeps its promise it does so once at most, and one that does not is told by a `waiting` that
 stays.
 
-`reset(unused)` starts a new stream; `unused` is float32 [1]. Call it after loading too: nobody promises that fresh
-memory is zero.
+A stream's first step carries `reset` = 1, also the first after loading: nobody promises that fresh memory is zero. A
+stream may be left at any step; the next one's `reset` makes up for it.
+
+What a runtime must do: run `step` again and again in one loaded method, and leave the method's mutable buffers alone
+between calls. What it need not do: share memory between methods, write initial values into buffers, or run anything
+but `step` and `metadata`. `executorch::extension::Module` with its defaults is such a runtime, and Android's `Module`.
 
 `metadata()` returns the JSON of `Metadata` as a uint8 tensor of UTF-8 bytes.
 
@@ -58,17 +63,16 @@ from typing import Any
 
 from edge_asr.errors import EdgeAsrError
 
-CONTRACT_VERSION = 3  # 2: the trailer; 3: an upper block takes all that waits, up to two chunks of frames
+CONTRACT_VERSION = 4  # 2: the trailer; 3: an upper block takes up to two chunks of frames; 4: reset is an input
 FORMAT = "edge-asr"
 TRAILER_MAGIC = b"EASRSUM1"
 TRAILER = struct.Struct("<8sI")  # TRAILER_MAGIC, CRC-32 of everything before it
 STEP = "step"
-RESET = "reset"
 METADATA = "metadata"
 
 BLOCK_CHUNKS = 2  # chunks whose kept frames an upper block may hold
 
-STEP_INPUTS = ("pcm", "frames", "threshold", "flush")
+STEP_INPUTS = ("pcm", "frames", "threshold", "flush", "reset")
 STEP_OUTPUTS = ("partial", "keep", "final", "index", "waiting")
 
 NEVER_SKIP = 1.0  # the threshold that keeps every frame

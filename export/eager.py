@@ -8,7 +8,7 @@ import torch
 from edge_asr.backends.protocol import StepResult
 from edge_asr.contract import Metadata
 from edge_asr.model.encoder import GatedEncoder
-from export.program import Reset, StreamingProgram
+from export.program import StreamingProgram
 
 
 class EagerBackend:
@@ -20,6 +20,7 @@ class EagerBackend:
         self.metadata = metadata
         self.encoder = encoder
         self.program = StreamingProgram(encoder)
+        self.starts = True
 
     def step(self, pcm: np.ndarray, frames: int, threshold: float, flush: bool) -> StepResult:
         with torch.no_grad():
@@ -28,7 +29,9 @@ class EagerBackend:
                 torch.tensor([frames]),
                 torch.tensor([threshold]),
                 torch.tensor([int(flush)]),
+                torch.tensor([int(self.starts)]),
             )
+        self.starts = False
         rows = index >= 0
         return StepResult(
             partial=partial.numpy(),
@@ -39,5 +42,4 @@ class EagerBackend:
         )
 
     def reset(self) -> None:
-        with torch.no_grad():
-            Reset(self.program)(torch.zeros(1))
+        self.starts = True

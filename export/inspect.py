@@ -16,11 +16,11 @@ from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.scalar_type import ScalarType
 
 from edge_asr.backends.program_file import check_program_file
-from edge_asr.contract import METADATA, RESET, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
+from edge_asr.contract import METADATA, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
 from edge_asr.errors import EdgeAsrError
 from export.xnnpack_graph import BACKEND, DelegateGraph, Linear, read_graph
 
-NAMES = {STEP: (STEP_INPUTS, STEP_OUTPUTS), RESET: (("unused",), (None,)), METADATA: ((), ("json",))}
+NAMES = {STEP: (STEP_INPUTS, STEP_OUTPUTS), METADATA: ((), ("json",))}
 
 # name and bytes of an element
 DTYPES = {
@@ -76,8 +76,7 @@ def inspect_pte(path: Path) -> dict[str, Any]:
             delegates: list of numbers in the method's `delegates`, one a call
             operators: kernel -> calls
     loops: run-time conditional jumps backwards
-    memory: planned arenas: `activation_bytes`, `state_bytes` (mutable buffers, one arena shared by all methods) and
-        `other_bytes`
+    memory: `planned_bytes`, of all tensors, state among them
     """
     checksum = check_program_file(path, foreign_too=True)
     content = path.read_bytes()
@@ -95,7 +94,7 @@ def read_program(path: Path, content: bytes, checksum: int | None) -> dict[str, 
     program = deserialize_pte_binary(content).program
     plans = {plan.name: plan for plan in program.execution_plan}
     metadata = read_metadata(path, plans.get(METADATA), program)
-    order = [name for name in (STEP, RESET, METADATA) if name in plans]
+    order = [name for name in (STEP, METADATA) if name in plans]
     order += [name for name in plans if name not in order]
     delegates = {name: [read_delegate(item, program) for item in plans[name].delegates] for name in order}
     methods = {name: describe_method(plans[name], delegates[name], metadata is not None) for name in order}
@@ -279,6 +278,4 @@ def merge_weights(parts: list[dict[str, tuple[str, int]]]) -> dict[str, Any]:
 
 
 def describe_memory(arenas: list[int]) -> dict[str, int]:
-    """Arena 0 is not used; 1 holds activations; 2 the mutable buffers, where the exporter shared them."""
-    padded = [*arenas, 0, 0, 0]
-    return {"activation_bytes": padded[1], "state_bytes": padded[2], "other_bytes": sum(arenas[3:])}
+    return {"planned_bytes": sum(arenas)}

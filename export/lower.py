@@ -32,14 +32,14 @@ from executorch.exir.lowered_backend_module import LoweredBackendModule
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from edge_asr.contract import METADATA, RESET, STEP, Metadata, sealed
+from edge_asr.contract import METADATA, STEP, Metadata, sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import block_sizes
 from export.memory import PlanBranchesApart, branches
 from export.processes import run_side_by_side
-from export.program import Blocks, LowerBlock, Reset, StreamingProgram, UpperBlock, initial_past
+from export.program import Blocks, LowerBlock, StreamingProgram, UpperBlock, initial_past
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
@@ -149,11 +149,11 @@ def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> Lowered:
     )
 
 
-def compose(programs: dict[str, ExportedProgram], constants: dict[str, Tensor]) -> EdgeProgramManager:
-    """The programs around the lowered blocks. What is left in them is tiny: as kernels it costs less than as delegates,
+def compose(step: ExportedProgram, constants: dict[str, Tensor]) -> EdgeProgramManager:
+    """The program around the lowered blocks. What is left in it is tiny: as kernels it costs less than as delegates,
     each of which costs a call and copies of its inputs and outputs."""
     return to_edge_transform_and_lower(
-        programs, partitioner=[], compile_config=COMPILE_CONFIG, constant_methods=constants
+        {STEP: step}, partitioner=[], compile_config=COMPILE_CONFIG, constant_methods=constants
     )
 
 
@@ -168,6 +168,7 @@ def lower_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
     config = encoder.config
     return (
         torch.zeros(1, config.chunk_frames * config.SUBSAMPLING, config.front_end.fft_size + 2),
+        torch.zeros(1, 1, 1),
         torch.zeros(1, 1, config.front_end.mels),
         torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
         *stack_example(config, config.lower, config.chunk_frames),
@@ -189,6 +190,7 @@ def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
         torch.zeros(1, samples),
         torch.tensor([config.chunk_frames]),
         torch.tensor([0.9]),
+        torch.tensor([0]),
         torch.tensor([0]),
     )
 
@@ -223,10 +225,9 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
         progress("exporting the program around them")
         program = StreamingProgram(encoder, Blocks(lower, tuple(uppers)))
         step = torch.export.export(program, step_example(encoder), strict=True)
-        reset = torch.export.export(Reset(program), (torch.zeros(1),), strict=True)
         progress("lowering the program")
         text = torch.tensor(list(metadata.to_json().encode()), dtype=torch.uint8)
-        edge = compose({STEP: step, RESET: reset}, constants={METADATA: text})
+        edge = compose(step, constants={METADATA: text})
         pass_state_through(edge.exported_program(STEP))
         progress("planning memory")
         backend = ExecutorchBackendConfig(memory_planning_pass=PlanBranchesApart())
@@ -234,7 +235,7 @@ def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[
 
 
 def pass_state_through(program: ExportedProgram) -> None:
-    """Where a branch is not taken, hand the caches out as they came in instead of cloned: 6 % of a skipping step.
+    """Where a branch is not taken, hand the state out as it came in instead of cloned: 6 % of a skipping step.
 
     `torch.cond` forbids outputs that alias inputs; the runtime, which only moves handles at the end of a branch, does
     not mind.

@@ -19,36 +19,44 @@ def branches(module: GraphModule) -> list[tuple[GraphModule, GraphModule]]:
 
 
 class PlanBranchesApart(MemoryPlanningPass):
-    """ExecuTorch's planning, with state shared by all methods, and with branches that leave each other's results alone.
+    """ExecuTorch's planning, with branches that leave each other's results alone.
 
-    A branch hands its results out where they lie, and all branches are given the same memory: what the first of two
-    had handed out would be overwritten by the second. So the second begins where the first ends.
+    A branch hands its results out where they lie, and all branches are given the same memory: what the first had handed
+    out would be overwritten by the second. So each begins where those before it end.
     """
 
     def __init__(self) -> None:
-        super().__init__(memory_planning_algo=self.plan, share_mutable_buffers=True)
-        self.earlier: list[GraphModule] = []  # sides whose results must survive
-        self.whole: GraphModule | None = None  # the program they are in
-        self.taken: list[int] = []  # bytes that they take of each arena
+        super().__init__(memory_planning_algo=self.plan)
+        self.whole: GraphModule | None = None  # the program that the branches are in
+        self.sides: list[tuple[GraphModule, GraphModule]] = []  # of each branch, in order
+        self.taken: list[list[int]] = []  # bytes of each arena up to the end of each branch
 
     def run(self, graph_module: GraphModule, graph_signature: ExportGraphSignature | None = None) -> Any:
-        self.earlier = [side for sides in branches(graph_module)[:-1] for side in sides]
-        self.whole, self.taken = graph_module, []
+        self.whole, self.sides, self.taken = graph_module, branches(graph_module), [[] for _ in branches(graph_module)]
         return super().run(graph_module, graph_signature)
 
     def plan(
         self, alignment: int, specs: Any, graph_module: GraphModule, graph_signature: Any, extra_padding: int
     ) -> list[int]:
-        earlier = graph_module in self.earlier
-        if not earlier and graph_module is not self.whole:
+        number = next((i for i, sides in enumerate(self.sides) if graph_module in sides), None)
+        if graph_module is not self.whole:
             within: Any = graph_module.input_mem_buffer_sizes  # what branches inside it take
-            graph_module.input_mem_buffer_sizes = largest(within, self.taken)  # type: ignore[assignment]
+            before = self.before(number)
+            graph_module.input_mem_buffer_sizes = largest(within, before)  # type: ignore[assignment]
         sizes: list[int] = MemoryPlanningAlgorithmSuite()(
             alignment, specs, graph_module, graph_signature, extra_padding
         )
-        if earlier:
-            self.taken = largest(self.taken, sizes)
+        if number is not None:
+            self.taken[number] = largest(self.taken[number], sizes)
         return sizes
+
+    def before(self, number: int | None) -> list[int]:
+        """Bytes of each arena that the branches before this one take; of a graph inside a branch, which is planned
+        before the graph around it, those of all branches planned so far."""
+        taken: list[int] = []
+        for sizes in self.taken[:number]:
+            taken = largest(taken, sizes)
+        return taken
 
 
 def largest(first: list[int], second: list[int]) -> list[int]:

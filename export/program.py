@@ -21,6 +21,9 @@ from edge_asr.model.heads import log_of, log_probabilities
 from edge_asr.model.layers import LayerCaches, LeftContext
 
 
+FRONT_STATE = ("level", "mel_tail", "first_tail")  # state of what runs in the lower stack's delegate before the stack
+
+
 def initial_past(stack: StackConfig, left_frames: int) -> list[Tensor]:
     """Zeros in place of a stack's past: where it has attention, which rows of the past are real [1, left, 1]; then for
     each layer what `LayerCaches` holds of the convolution, and of keys and values where it has attention."""
@@ -95,6 +98,7 @@ class LowerBlock(nn.Module):
     def forward(
         self,
         spectrum: Tensor,
+        level: Tensor,
         mel_tail: Tensor,
         first_tail: Tensor,
         valid: Tensor,
@@ -102,9 +106,9 @@ class LowerBlock(nn.Module):
         sin: Tensor,
         *past: Tensor,
     ) -> tuple[Tensor, ...]:
-        """spectrum [1, 4 F, fft + 2] -> log probs [F, V], what the gate reads as blank probability [1, F], rows for
-        `UpperBlock` [F, lower width], the two tails, past."""
-        mel = self.front_end.log_mel(spectrum)
+        """spectrum [1, 4 F, fft + 2], level [1, 1, 1] -> log probs [F, V], what the gate reads as blank probability
+        [1, F], rows for `UpperBlock` [F, lower width], the level, the two tails, past."""
+        mel, level = self.front_end.log_mel(spectrum, valid, level)
         x, mel_tail, first_tail = self.subsampling(mel, mel_tail, first_tail)
         layers, real = self.past.taken(valid, past)
         bias = key_bias(real)
@@ -126,7 +130,7 @@ class LowerBlock(nn.Module):
         frames = rows.shape[1]
         partial = log_of(probabilities).reshape(frames, probabilities.shape[2])
         blank, rows = blank.reshape(1, frames), rows.reshape(frames, rows.shape[2])
-        return (partial, blank, rows, mel_tail, first_tail, *self.past.given(real, valid.shape[1], layers))
+        return (partial, blank, rows, level, mel_tail, first_tail, *self.past.given(real, valid.shape[1], layers))
 
 
 class UpperBlock(nn.Module):
@@ -172,8 +176,8 @@ class StreamingProgram(nn.Module):
     """One chunk in, emissions out (`edge_asr.contract`). All shapes are static; the number of kept frames is data.
 
     What runs outside the delegates is written with few kinds of operators: each kind is a kernel whose code takes
-    memory, and a call. Reshapes cost nothing; `unsqueeze` and `x[i]` copy. What a branch gives must not be reshaped: a
-    reshape reads where it would lie, had it not come from a branch.
+    memory, and a call. Reshapes cost nothing; `unsqueeze` and `x[i]` copy. Never reshape a branch's outputs, among them
+    all state: the memory planner assigns the wrong address.
     """
 
     # Constants.
@@ -185,8 +189,9 @@ class StreamingProgram(nn.Module):
     patience: Tensor  # int64 [1], frames that the oldest waiting frame may be behind the chunk's first
     size_0: Tensor  # int64 [1], the least of the `block_sizes`; the others, but for the last, have one each, too
     no_angles: Tensor  # [1, F, 1, 1], what a stack without attention is given for angles, and never reads
-    # State: the past of the front end, of the lower stack, of the gate and of the upper stack.
+    # State: the past of the front end, of the lower stack, of the gate and of the upper stack. Zeros start a stream.
     samples_tail: Tensor  # [1, tail_samples]
+    level: Tensor  # [1, 1, 1], see `model.level`
     mel_tail: Tensor  # [1, 1, mels]
     first_tail: Tensor  # [1, channels, 1, mels / 2]
     next_frame: Tensor  # int64 [1], number of the chunk's first frame
@@ -209,6 +214,7 @@ class StreamingProgram(nn.Module):
         left, frames = config.left_context_frames, config.chunk_frames
         state = {
             "samples_tail": torch.zeros(1, config.front_end.tail_samples),
+            "level": torch.zeros(1, 1, 1),
             "mel_tail": torch.zeros(1, 1, config.front_end.mels),
             "first_tail": torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
             "next_frame": torch.zeros(1, dtype=torch.int64),
@@ -233,51 +239,68 @@ class StreamingProgram(nn.Module):
         for name, value in (constants | state).items():
             self.register_buffer(name, value)
 
-    def past(self, stack: str) -> tuple[Tensor, ...]:
-        prefix = f"{stack}_past_"
-        return tuple(getattr(self, name) for name in self.state_names if name.startswith(prefix))
-
-    def set_state(self, name: str, value: Tensor) -> None:
-        getattr(self, name).copy_(value)
-
     def forward(
-        self, pcm: Tensor, frames: Tensor, threshold: Tensor, flush: Tensor
+        self, pcm: Tensor, frames: Tensor, threshold: Tensor, flush: Tensor, reset: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The contract's `step`."""
+        state = self.state_at_start(reset)
         chunk = self.positions[: self.config.chunk_frames]
-        index = self.next_frame + chunk
+        index = state["next_frame"] + chunk
         valid = (chunk < frames).to(torch.float32)
-        partial, blank, handed = self.run_lower(pcm, frames, index, valid)
-        keep = self.decide(blank, valid, threshold)
-        final, block_index, waiting = self.run_upper(handed, keep, index, flush)
-        self.set_state("next_frame", self.next_frame + frames)
+        partial, blank, handed = self.run_lower(state, pcm, frames, index, valid)
+        keep = self.decide(state, blank, valid, threshold)
+        final, block_index, waiting = self.run_upper(state, handed, keep, index, flush)
+        self.next_frame.copy_(state["next_frame"] + frames)
         return partial, keep, final, block_index, waiting
 
-    def run_lower(self, pcm: Tensor, frames: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def state_at_start(self, reset: Tensor) -> dict[str, Tensor]:
+        """Every buffer of the state by name: as the step before left it, or zeros where `reset` [1] is not 0.
+
+        A branch, not a product with zero: memory that nobody has written may hold what is not a number, and the branch
+        that is nearly always taken costs nothing, as it hands the buffers on where they lie.
+        """
+
+        def zeros(*buffers):  # type: ignore[no-untyped-def]
+            return tuple(torch.zeros_like(buffer) for buffer in buffers)
+
+        def kept(*buffers):  # type: ignore[no-untyped-def]
+            return tuple(buffer.clone() for buffer in buffers)
+
+        buffers = tuple(getattr(self, name) for name in self.state_names)
+        starts = (self.zero < reset).reshape(())
+        return dict(zip(self.state_names, branch(starts, zeros, kept, buffers), strict=True))
+
+    def set_past(self, stack: str, past: list[Tensor]) -> None:
+        for number, value in enumerate(past):
+            getattr(self, f"{stack}_past_{number}").copy_(value)
+
+    def run_lower(
+        self, state: dict[str, Tensor], pcm: Tensor, frames: Tensor, index: Tensor, valid: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """-> log probabilities of the intermediate head [F, V], blank probability [1, F], and hand-over [F, width].
 
         A step at the end of the stream, that only empties what waits, takes no frames: then all three are zeros.
         """
-        samples = torch.cat([self.samples_tail, pcm], dim=1)
+        samples = torch.cat([state["samples_tail"], pcm], dim=1)
         spectrum = self.front_end.spectrum(samples)
         size, vocabulary, width = self.config.chunk_frames, self.config.vocabulary, self.config.lower.width
 
         def ran(*operands):  # type: ignore[no-untyped-def]
             return self.lower(*operands)
 
-        def skipped(spectrum, mel_tail, first_tail, valid, cos, sin, *past):  # type: ignore[no-untyped-def]
+        def skipped(spectrum, level, mel_tail, first_tail, valid, cos, sin, *past):  # type: ignore[no-untyped-def]
             zeros = [spectrum.new_zeros(shape) for shape in ((size, vocabulary), (1, size), (size, width))]
-            return (*zeros, *(state.clone() for state in (mel_tail, first_tail, *past)))
+            return (*zeros, *(state.clone() for state in (level, mel_tail, first_tail, *past)))
 
-        tails = (self.mel_tail, self.first_tail)
-        operands = (spectrum, *tails, valid.reshape(1, -1, 1), *self.angles("lower", index), *self.past("lower"))
+        front = [state[name] for name in FRONT_STATE]
+        angles = self.angles("lower", index)
+        operands = (spectrum, *front, valid.reshape(1, -1, 1), *angles, *past_of("lower", state))
         some = (self.zero < frames).reshape(())
-        partial, blank, handed, mel_tail, first_tail, *past = branch(some, ran, skipped, operands)
-        self.set_state("samples_tail", samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
-        self.set_state("mel_tail", mel_tail)
-        self.set_state("first_tail", first_tail)
-        for i, value in enumerate(past):
-            self.set_state(f"lower_past_{i}", value)
+        partial, blank, handed, *new = branch(some, ran, skipped, operands)
+        self.samples_tail.copy_(samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
+        for name, value in zip(FRONT_STATE, new, strict=False):
+            getattr(self, name).copy_(value)
+        self.set_past("lower", new[len(FRONT_STATE) :])
         return partial, blank, handed
 
     def angles(self, stack: str, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -287,52 +310,55 @@ class StreamingProgram(nn.Module):
         cos, sin = getattr(self, f"{stack}_rotary")(index.reshape(1, -1))
         return cos, sin
 
-    def decide(self, blank: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
+    def decide(self, state: dict[str, Tensor], blank: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
         """Blank probability [1, F] -> which frames go up: float32 [F], 1.0 or 0.0."""
         right = self.config.gate.spike_right
         spikes = find_spikes(blank, threshold) * valid
-        keep = extend_spikes(spikes, self.spikes_tail, self.config.gate)
+        keep = extend_spikes(spikes, state["spikes_tail"], self.config.gate)
         if right:
-            self.set_state("spikes_tail", spikes[:, spikes.shape[1] - right :])
+            self.spikes_tail.copy_(spikes[:, spikes.shape[1] - right :])
         return keep.reshape(-1) * valid
 
-    def run_upper(self, handed: Tensor, keep: Tensor, index: Tensor, flush: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def run_upper(
+        self, state: dict[str, Tensor], handed: Tensor, keep: Tensor, index: Tensor, flush: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Append the kept frames [F, lower width] to those that wait; run a block of all of them if it is due, as
         `gate.plan_blocks` says.
 
         -> log probabilities [2 F, V], their frame numbers [2 F] (-1 where empty), frames still waiting [1].
         """
         size = self.config.chunk_frames
-        rows = torch.cat([self.waiting_rows, handed], dim=0)
-        indices = torch.cat([self.waiting_index, index], dim=0)
-        waited = self.positions[:size] < self.waiting_count
+        rows = torch.cat([state["waiting_rows"], handed], dim=0)
+        indices = torch.cat([state["waiting_index"], index], dim=0)
+        waited = self.positions[:size] < state["waiting_count"]
         present = torch.cat([waited.to(torch.int64), keep.to(torch.int64)])
         rank = torch.cumsum(present, dim=0)
         total = rank[2 * size - 1 :]
         # source[j] is where the j-th present row lies: as many rows as have a rank of at most j come before it.
         source = (rank.reshape(1, -1) < self.ends).to(torch.int64).sum(dim=1).clamp(max=2 * size - 1)
         rows, indices = torch.index_select(rows, 0, source), torch.index_select(indices, 0, source)
-        run = self.is_due(total, indices[:1], index[:1], flush)
+        run = self.is_due(total, total - state["waiting_count"], indices[:1], index[:1], flush)
         taken = run * total
         filled = (self.positions < taken).to(torch.int64)
-        final = self.run_block(run, taken, rows, filled.to(torch.float32), indices)
+        final = self.run_block(state, run, taken, rows, filled.to(torch.float32), indices)
         waiting = total - taken
-        self.set_state("waiting_rows", rows[:size])
-        self.set_state("waiting_index", indices[:size])
-        self.set_state("waiting_count", waiting)
+        self.waiting_rows.copy_(rows[:size])
+        self.waiting_index.copy_(indices[:size])
+        self.waiting_count.copy_(waiting)
         return final, (indices + 1) * filled - 1, waiting + 0
 
-    def is_due(self, total: Tensor, oldest: Tensor, first: Tensor, flush: Tensor) -> Tensor:
+    def is_due(self, total: Tensor, kept: Tensor, oldest: Tensor, first: Tensor, flush: Tensor) -> Tensor:
         """int64 [1], 1 where a block runs: as many frames wait as a chunk has; or some wait, and the chunk keeps none,
         or the stream is flushed, or the oldest frame has waited long enough."""
-        kept = total - self.waiting_count
         smaller = torch.cat([self.almost_full, self.zero, kept, self.zero, oldest + self.patience])
         larger = torch.cat([total, total, self.one, flush, first])
         holds = (smaller < larger).to(torch.int64)
         full, some, reasons = holds[:1], holds[1:2], holds[2:]
         return (full + some * reasons.sum(dim=0, keepdim=True)).clamp(max=1)
 
-    def run_block(self, run: Tensor, taken: Tensor, rows: Tensor, filled: Tensor, index: Tensor) -> Tensor:
+    def run_block(
+        self, state: dict[str, Tensor], run: Tensor, taken: Tensor, rows: Tensor, filled: Tensor, index: Tensor
+    ) -> Tensor:
         """The branch: upper stack or nothing, on rows [2 F, lower width] of which the first `taken` [1] are real, as
         `filled` [2 F] says too.
 
@@ -362,11 +388,15 @@ class StreamingProgram(nn.Module):
 
         too_small = [(getattr(self, f"size_{number}") < taken).reshape(()) for number in range(larger)]
         block = (rows.reshape(1, *rows.shape), filled.reshape(1, -1, 1))
-        operands = (index, *too_small, *block, *self.past("upper"))
+        operands = (index, *too_small, *block, *past_of("upper", state))
         final, *past = branch((self.zero < run).reshape(()), ran, skipped, operands)
-        for i, value in enumerate(past):
-            self.set_state(f"upper_past_{i}", value)
+        self.set_past("upper", past)
         return final
+
+
+def past_of(stack: str, state: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    """What the layers of a stack keep, of the whole state, in their order."""
+    return tuple(value for name, value in state.items() if name.startswith(f"{stack}_past_"))
 
 
 def branch(
@@ -380,19 +410,3 @@ def branch(
     if torch.compiler.is_compiling():
         return torch.cond(condition, taken, not_taken, operands)
     return (taken if condition else not_taken)(*operands)
-
-
-class Reset(nn.Module):
-    """The contract's `reset`: every buffer of the program back to zero, which is where a stream starts."""
-
-    def __init__(self, program: StreamingProgram) -> None:
-        super().__init__()
-        self.state_names = program.state_names
-        for name in program.state_names:
-            self.register_buffer(name, getattr(program, name))
-
-    def forward(self, unused: Tensor) -> Tensor:
-        for name in self.state_names:
-            buffer = getattr(self, name)
-            buffer.copy_(torch.zeros_like(buffer))
-        return unused + 0.0

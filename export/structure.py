@@ -24,6 +24,9 @@ ANGLES = {
     "aten::sin.out",
 }
 
+# What makes the zeros of a new stream's state.
+ZEROS = {"aten::full.out", "aten::full_like.out"}
+
 # Words of a kernel's name that say it multiplies matrices or convolves, such as aten::_conv_depthwise2d.
 HEAVY = re.compile(
     r"(?:^|_)(?:(?:b|add|addb|baddb)?mm|matmul|(?:add)?mv|dot|einsum|linear|conv(?:olution)?(?:[123]d)?)(?:_|\.|$)"
@@ -35,9 +38,10 @@ def check_structure(
 ) -> None:
     """Raises EdgeAsrError naming the first thing that is wrong in a report of `inspect_pte`.
 
-    - `step` has branches on run-time values, and no loop: whether there are frames for the lower stack; whether a block
-      of kept frames is due for the upper stack; inside that, whether it is too large for the smallest block, and so on
-      inside each other up to the largest;
+    - `step` has branches on run-time values, and no loop: whether a stream starts; whether there are frames for the
+      lower stack; whether a block of kept frames is due for the upper stack; inside that, whether it is too large for
+      the smallest block, and so on inside each other up to the largest;
+    - where a stream starts, the state becomes zeros; where it does not, the state is handed on and no kernel is called;
     - where a stack runs are calls of XNNPACK delegates only, with at least one learnt linear for each layer, and for
       the upper stack what makes the angles of its positions;
     - where it does not, no delegate is called;
@@ -56,7 +60,7 @@ def check_structure(
             raise wrong(f"{operator} of {name} is left to a portable or optimized kernel")
     metadata = report["metadata"] or {}
     branches = len(step["branches"])
-    expected = 1 + len(block_sizes(metadata["chunk_frames"])) if metadata else max(2, branches)
+    expected = 2 + len(block_sizes(metadata["chunk_frames"])) if metadata else max(3, branches)
     if branches != expected or step["loops"]:
         raise wrong(f"{STEP} has {branches} run-time branches and {step['loops']} loops, expected {expected} and 0")
     check_branches(step, metadata)
@@ -66,9 +70,13 @@ def check_structure(
 
 
 def check_branches(step: dict[str, Any], metadata: dict[str, Any]) -> None:
-    lower, upper, *sizes = step["branches"]
+    start, lower, upper, *sizes = step["branches"]
+    for side, allowed in ((start["taken"], ZEROS), (start["not_taken"], set())):
+        if side["delegates"]:
+            raise wrong("the branch that starts a stream calls a delegate")
+        check_kernels("the branch that starts a stream", side, allowed)
     check_stack(step, "lower", lower["taken"], metadata.get("lower_layers", 1))
-    check_kernels("upper", upper["taken"], ANGLES)
+    check_kernels("the branch of the upper stack", upper["taken"], ANGLES)
     around = upper
     for size in sizes:
         inside = around["taken"]["instructions"]
@@ -82,14 +90,14 @@ def check_branches(step: dict[str, Any], metadata: dict[str, Any]) -> None:
             raise wrong(f"the branch that skips the {stack} stack calls a delegate")
 
 
-def check_kernels(stack: str, side: dict[str, Any], allowed: set[str]) -> None:
+def check_kernels(branch: str, side: dict[str, Any], allowed: set[str]) -> None:
     left = sorted(set(side["operators"]) - allowed)
     if left:
-        raise wrong(f"the branch of the {stack} stack calls {', '.join(left)} outside delegates")
+        raise wrong(f"{branch} calls {', '.join(left)} outside delegates")
 
 
 def check_stack(step: dict[str, Any], stack: str, side: dict[str, Any], layers: int) -> None:
-    check_kernels(stack, side, set())
+    check_kernels(f"the branch of the {stack} stack", side, set())
     delegates = [step["delegates"][number] for number in side["delegates"]]
     for delegate in delegates:
         if delegate["backend"] != BACKEND:
@@ -100,7 +108,7 @@ def check_stack(step: dict[str, Any], stack: str, side: dict[str, Any], layers: 
 
 
 def check_labels(step: dict[str, Any], pieces: int, lower_layers: Counter[tuple[int, int]]) -> None:
-    inside = step["branches"][1]["taken"]["delegates"]
+    inside = step["branches"][2]["taken"]["delegates"]
     outside = [delegate for number, delegate in enumerate(step["delegates"]) if number not in inside]
     found: Counter[tuple[int, int]] = Counter()
     for linear in learnt_linears(outside):

@@ -15,7 +15,7 @@ import numpy as np
 from edge_asr.backends import thread_pool
 from edge_asr.backends.protocol import StepResult
 from edge_asr.backends.runtime_log import quiet_stderr
-from edge_asr.contract import METADATA, RESET, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
+from edge_asr.contract import METADATA, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import how_to_install
 
@@ -30,7 +30,7 @@ def missing() -> str | None:
 
 
 def load(path: Path, threads: int) -> ExecuTorchPython:
-    """Load every method of the file.
+    """Load the methods of the file.
 
     Raises EdgeAsrError where the file is damaged, is not ours, or is of another contract, and where loaded programs
     run on another number of threads.
@@ -47,15 +47,14 @@ def _load(runtime: Any, path: Path) -> ExecuTorchPython:
         program = runtime.load_program(path)
     except RuntimeError:
         raise EdgeAsrError(f"{path}: damaged, not a whole ExecuTorch program: copy or export it again") from None
-    absent = {STEP, RESET, METADATA} - program.method_names
+    absent = {STEP, METADATA} - program.method_names
     if absent:
         raise EdgeAsrError(
             f"{path}: not a model made by edge-asr (it has no {', '.join(sorted(absent))}): export it with edge-asr"
         )
     try:
-        # before the first step: loading a method may write the initial state that all methods share
-        methods = {name: program.load_method(name).execute for name in (STEP, RESET, METADATA)}
-        text = bytes(methods[METADATA]([])[0].numpy().tobytes()).decode()
+        step = program.load_method(STEP).execute
+        text = bytes(program.load_method(METADATA).execute([])[0].numpy().tobytes()).decode()
         signature = program.metadata(STEP)
         inputs, outputs = signature.num_inputs(), signature.num_outputs()
         tensors = [signature.input_tensor_meta(0), *(signature.output_tensor_meta(i) for i in range(outputs))]
@@ -71,7 +70,7 @@ def _load(runtime: Any, path: Path) -> ExecuTorchPython:
         raise EdgeAsrError(f"{path}: {error}") from None
     if (inputs, outputs) != (len(STEP_INPUTS), len(STEP_OUTPUTS)) or shapes != step_shapes(metadata):
         raise EdgeAsrError(f"{path}: its step method does not follow its metadata: export it again")
-    return ExecuTorchPython(metadata, methods[STEP], methods[RESET], program)
+    return ExecuTorchPython(metadata, step, program)
 
 
 def step_shapes(metadata: Metadata) -> list[tuple[int, ...]]:
@@ -85,22 +84,20 @@ class ExecuTorchPython:
 
     name = NAME
 
-    def __init__(
-        self, metadata: Metadata, step: Callable[[Any], Any], reset: Callable[[Any], Any], program: object
-    ) -> None:
+    def __init__(self, metadata: Metadata, step: Callable[[Any], Any], program: object) -> None:
         import torch
 
         self.metadata = metadata
         self._execute_step = step
-        self._execute_reset = reset
-        self._program = program  # the methods point into it: they crash where it is collected before them
+        self._program = program  # the method points into it: it crashes where the program is collected before it
         # Inputs are made once and written through numpy: making them anew takes 5 % of a step in which all is skipped.
         self._pcm = np.zeros((1, metadata.chunk_samples), np.float32)
         self._frames = np.zeros(1, np.int64)
         self._threshold = np.zeros(1, np.float32)
         self._flush = np.zeros(1, np.int64)
-        self._inputs = tuple(torch.from_numpy(a) for a in (self._pcm, self._frames, self._threshold, self._flush))
-        self._unused = (torch.zeros(1),)
+        self._reset = np.ones(1, np.int64)
+        inputs = (self._pcm, self._frames, self._threshold, self._flush, self._reset)
+        self._inputs = tuple(torch.from_numpy(array) for array in inputs)
 
     def step(self, pcm: np.ndarray, frames: int, threshold: float, flush: bool) -> StepResult:
         """Run one chunk: pcm float32 [chunk_samples]."""
@@ -109,6 +106,7 @@ class ExecuTorchPython:
             outputs = self._execute_step(self._inputs)
         except RuntimeError as error:
             raise EdgeAsrError(f"the model failed in a step ({_first_line(error)}): export it again") from None
+        self._reset[0] = 0
         partial, keep, final, index, waiting = (output.numpy() for output in outputs)
         rows = int((index >= 0).sum())  # those that were computed come first
         return StepResult(
@@ -116,8 +114,8 @@ class ExecuTorchPython:
         )
 
     def reset(self) -> None:
-        """Start a new stream."""
-        self._execute_reset(self._unused)
+        """The next step is the first of a new stream."""
+        self._reset[0] = 1
 
 
 def _import_runtime() -> tuple[Any, Any]:

@@ -177,7 +177,7 @@ class Native:
         )
 
     def reset(self) -> None:
-        """Start a new stream."""
+        """The next step is the first of a new stream."""
         call(self._reset, self._program)
 
 

@@ -31,4 +31,4 @@ class Backend(Protocol):
         """Run one chunk: pcm float32 [chunk_samples], which the caller will use again. Raises EdgeAsrError."""
 
     def reset(self) -> None:
-        """Start a new stream."""
+        """The next step is the first of a new stream, as the first step after loading is. It cannot fail."""

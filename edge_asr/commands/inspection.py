@@ -47,12 +47,8 @@ def metadata_lines(metadata: dict[str, Any] | None) -> Iterator[str]:
 def method_lines(method: dict[str, Any]) -> Iterator[str]:
     yield f"in   {', '.join(map(tensor, method['inputs'])) or 'nothing'}"
     yield f"out  {', '.join(map(tensor, method['outputs'])) or 'nothing'}"
-    memory = method["memory"]
-    if any(memory.values()):
-        state, other = memory["state_bytes"], memory["other_bytes"]
-        parts = [f"{size(memory['activation_bytes'])} activations"]
-        parts += [f"{size(state)} state"] * (state > 0) + [f"{size(other)} other"] * (other > 0)
-        yield f"planned memory  {', '.join(parts)}"
+    if planned := method["memory"]["planned_bytes"]:
+        yield f"planned memory  {size(planned)}, state included"
     yield f"{method['instructions']} instructions, {method['loops']} loops, {len(method['branches'])} branches"
     for branch in method["branches"]:
         yield f"branch at instruction {branch['instruction']}"

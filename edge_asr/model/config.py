@@ -18,6 +18,10 @@ class FrontEndConfig:
     mels: int = 80  # triangular bands on the HTK mel scale
     low_hz: float = 20.0  # lower edge of the lowest band
     high_hz: float = 7_600.0  # upper edge of the highest band
+    level_release_db_s: float = 3.0  # the level of the speech falls so fast where it is not spoken (`model.level`)
+    level_low_hz: float = 100.0  # bands that reach below do not count for the level: hum, rumble
+    level_floor: float = 1e-8  # lowest level, in band energy: near the rounding of 16-bit samples
+    level_reference: float = 0.4  # band energy that the level is brought to: that of AN4's recordings
     energy_floor: float = 1e-6  # added to band energies before the log; digital silence then looks like a quiet room
     mel_mean: float = -7.0  # subtracted from every log energy
     mel_std: float = 3.5  # divides every log energy

@@ -212,9 +212,13 @@ class GatedEncoder(nn.Module):
         self.lower_rotary = Rotary(config.lower.head_width, config.rotary_period_frames)
         self.upper_rotary = Rotary(config.upper.head_width, config.rotary_period_frames)
 
-    def features(self, samples: Tensor) -> Tensor:
-        """Whole utterances [N, S] -> normalized log-mel [N, S / hop, mels]; silence before the first sample."""
-        return self.front_end(functional.pad(samples, (self.config.front_end.tail_samples, 0)))
+    def features(self, samples: Tensor, frames: Tensor, chunk_frames: int) -> Tensor:
+        """Whole utterances [N, S], of which `frames` int64 [N] are real, as a stream with the given chunk would read
+        them -> log-mel [N, S / hop, mels]; silence before the first sample. float32 under autocast, too."""
+        with torch.autocast(samples.device.type, enabled=False):
+            padded = functional.pad(samples, (self.config.front_end.tail_samples, 0))
+            time = torch.arange(samples.shape[1] // self.config.frame_samples, device=samples.device)
+            return self.front_end(padded, (time < frames[:, None]).to(samples.dtype), chunk_frames)
 
     def forward(
         self,

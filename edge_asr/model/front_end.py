@@ -1,4 +1,4 @@
-"""PCM to normalized log-mel frames. It runs inside the `.pte`, so nobody ports feature code."""
+"""PCM to log-mel frames at one level. It runs inside the `.pte`, so nobody ports feature code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_asr.model.config import FrontEndConfig
+from edge_asr.model.level import RunningLevel
 
 
 def to_mel(hz: Tensor) -> Tensor:
@@ -35,27 +36,53 @@ def mel_filterbank(config: FrontEndConfig) -> Tensor:
     return torch.minimum(rising, falling).clamp(min=0).float()
 
 
+def level_filter(config: FrontEndConfig, filters: Tensor) -> Tensor:
+    """Weights of the bins for the power that the level is taken of: the mean of the bands above `level_low_hz`, as hum
+    and rumble below say nothing of the speech. `filters` as `mel_filterbank` -> [1, fft_size / 2 + 1]."""
+    heard = to_hz(band_corners(config)[:-2]) >= config.level_low_hz
+    return filters[heard].mean(dim=0, keepdim=True)
+
+
 class FrontEnd(nn.Module):
-    """Framing, Hann window, power spectrum, mel filters, log, fixed normalization."""
+    """Framing, Hann window, power spectrum without its mean, mel filters, running level, log, fixed scaling."""
 
     window: Tensor
     filters: Tensor
+    level_filter: Tensor
+    constant: Tensor
 
     def __init__(self, config: FrontEndConfig) -> None:
         super().__init__()
         if config.window_samples > 3 * config.hop_samples:
             raise ValueError("a window spans at most three hops")
         self.config = config
-        self.register_buffer("window", torch.hann_window(config.window_samples), persistent=False)
-        # Each filter twice: it sums squares of real and imaginary parts, which lie side by side.
-        self.register_buffer("filters", mel_filterbank(config).repeat_interleave(2, dim=1), persistent=False)
+        self.level = RunningLevel(config)
+        window = torch.hann_window(config.window_samples)
+        filters = mel_filterbank(config)
+        of_constant = torch.view_as_real(torch.fft.rfft(window / window.sum(), n=config.fft_size))
+        for name, value in {
+            "window": window,
+            # Each filter twice: it sums squares of real and imaginary parts, which lie side by side.
+            "filters": filters.repeat_interleave(2, dim=1),
+            "level_filter": level_filter(config, filters).repeat_interleave(2, dim=1),
+            # The spectrum of a constant signal whose bin 0 is 1.
+            "constant": of_constant.reshape(1, 1, -1),
+        }.items():
+            self.register_buffer(name, value, persistent=False)
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """Samples [N, tail_samples + n * hop_samples], float32 in [-1, 1] -> normalized log-mel [N, n, mels].
+    def forward(self, samples: Tensor, valid: Tensor, chunk_frames: int) -> Tensor:
+        """Whole streams in chunks: samples [N, tail_samples + R * hop_samples], float32 in [-1, 1], and which of their
+        frames are real [N, T], T a multiple of `chunk_frames` -> normalized log-mel [N, R, mels].
 
-        Frame t covers the window that ends with hop t.
+        Row t covers the window that ends with hop t.
         """
-        return self.log_mel(self.spectrum(samples))
+        energies, power = self.bands(self.spectrum(samples))
+        streams, rows, mels = energies.shape
+        chunk_rows = rows // valid.shape[1] * chunk_frames
+        own = self.level.of_chunk(power.reshape(-1, chunk_rows, 1), valid.reshape(-1, chunk_frames, 1))
+        levels = self.level.over_chunks(own.reshape(streams, -1), chunk_rows)
+        chunks = energies.reshape(streams, -1, chunk_rows, mels)
+        return self.log_of(chunks, levels[:, :, None, None]).reshape(streams, rows, mels)
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """Samples as in `forward` -> [N, n, fft_size + 2], real and imaginary parts side by side.
@@ -70,8 +97,23 @@ class FrontEnd(nn.Module):
         windows = windows[:, :, :window] * self.window
         return torch.view_as_real(torch.fft.rfft(windows, n=self.config.fft_size)).flatten(2)
 
-    def log_mel(self, spectrum: Tensor) -> Tensor:
-        """Spectrum [N, n, fft_size + 2] -> normalized log-mel [N, n, mels]."""
-        energies = torch.nn.functional.linear(spectrum * spectrum, self.filters)
-        log_mel = torch.log(energies + self.config.energy_floor)
-        return (log_mel - self.config.mel_mean) * (1.0 / self.config.mel_std)
+    def log_mel(self, spectrum: Tensor, valid: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """One chunk: spectrum [N, R, fft_size + 2], real frames [N, F, 1], and the level so far [N, 1, 1]
+        -> normalized log-mel [N, R, mels], and the level."""
+        energies, power = self.bands(spectrum)
+        level = self.level.follow(level, self.level.of_chunk(power, valid), spectrum.shape[1])
+        return self.log_of(energies, level), level
+
+    def bands(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """-> energy of each band [N, R, mels], and the power that the level is taken of [N, R, 1].
+
+        Each window's weighted mean is taken off first, in the spectrum: a constant offset is no sound.
+        """
+        spectrum = spectrum - spectrum[:, :, :1] * self.constant
+        squares = spectrum * spectrum
+        return torch.nn.functional.linear(squares, self.filters), torch.nn.functional.linear(squares, self.level_filter)
+
+    def log_of(self, energies: Tensor, level: Tensor) -> Tensor:
+        """Energies at the reference level, as normalized logarithms."""
+        scaled = energies / (level * (1.0 / self.config.level_reference))  # no reciprocal: XNNPACK has none
+        return (torch.log(scaled + self.config.energy_floor) - self.config.mel_mean) * (1.0 / self.config.mel_std)

@@ -12,8 +12,9 @@ Rules that no signature shows:
 - **Frames.** An encoder frame is `config.frame_samples` samples, which is `EncoderConfig.SUBSAMPLING` (4) rows of the
   front end; another factor makes that constant a field. F below is a number of whole frames, usually a chunk; `mel`
   has 4 F rows. Output frame t may depend on samples of its own chunk and of the past, nothing later.
-- **State of the front** is three tails: `front_end.tail_samples` samples, one mel row, and one row of the first
-  convolution. At the start of a stream they are zeros, and zeros must mean silence.
+- **State of the front** is three tails and a level: `front_end.tail_samples` samples, one mel row, one row of the first
+  convolution, and one number by which the front end follows how loud the speech is. At the start of a stream they are
+  zeros, and zeros must mean silence.
 - **State of a layer** is three caches, reached through its `LeftContext` and never stored in the module:
   `left.attention(key, value)` puts the last `left_context_frames` rows of the past before each head's keys and values,
   `left.convolution(rows)` the last `kernel // 2` rows before rows of width features, and as many zeros after them. A
@@ -73,8 +74,9 @@ class FrontEndModule(Protocol):
         """float32 [N, tail_samples + n * hop_samples] -> [N, n, fft_size + 2]: what no delegate takes. It runs outside
         of them, so keep it small; a front end without a Fourier transform only cuts the samples into rows here."""
 
-    def log_mel(self, spectrum: Tensor) -> Tensor:
-        """[N, n, fft_size + 2] -> [N, n, mels]. It is exported with the lower stack."""
+    def log_mel(self, spectrum: Tensor, valid: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """One chunk: [N, n, fft_size + 2], its real frames [N, F, 1], the level so far [N, 1, 1]
+        -> [N, n, mels], the level. It is exported with the lower stack."""
 
 
 class SubsamplingModule(Protocol):
@@ -169,8 +171,9 @@ class StreamableEncoder(Protocol):
 class TrainableEncoder(StreamableEncoder, Protocol):
     """What training calls besides: whole utterances, all chunks at once, with the same result as the stream."""
 
-    def features(self, samples: Tensor) -> Tensor:
-        """float32 [N, S] -> rows of the front end [N, S / hop_samples, mels], silence before the first sample."""
+    def features(self, samples: Tensor, frames: Tensor, chunk_frames: int) -> Tensor:
+        """float32 [N, S], of which `frames` int64 [N] are real, in chunks -> rows of the front end
+        [N, S / hop_samples, mels], silence before the first sample."""
 
     def forward(
         self,

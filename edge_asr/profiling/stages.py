@@ -27,7 +27,7 @@ from edge_asr.audio import read_audio
 from edge_asr.commands.options import Threshold
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json
-from edge_asr.contract import RESET, STEP
+from edge_asr.contract import STEP
 from edge_asr.errors import EdgeAsrError
 
 FRONT_END, LOWER, GATE, UPPER, STATE = "front end", "lower", "gate", "upper", "state"
@@ -103,8 +103,9 @@ class Branch:
 
 @dataclass(frozen=True)
 class Branches:
-    """Where the stacks run."""
+    """Where a stream starts, and where the stacks run."""
 
+    start: Branch
     lower: Branch
     upper: Branch
 
@@ -112,15 +113,13 @@ class Branches:
 def trace(model: Path, recordings: Sequence[Path], threshold: float, threads: int) -> StageTimes:
     """Run the recordings, or as much of them as TRACED_STEPS are, and read what ExecuTorch noted."""
     program = load(model, threads)
-    step, reset = program.load_method(STEP), program.load_method(RESET)
-    kinds = list(run_steps(step.execute, reset.execute, model, recordings, threshold))
+    kinds = list(run_steps(program.load_method(STEP).execute, model, recordings, threshold))
     executions = read_executions(program)
     if len(executions) != len(kinds):
         raise EdgeAsrError(f"ExecuTorch traced {len(executions)} calls of {len(kinds)}")
     branches = find_branches(model)
     seen: dict[str, list[list[Any]]] = {"ran": [], "skipped": []}
-    traced = [(kind, events) for kind, events in zip(kinds, executions, strict=True) if kind != RESET]
-    for kind, events in traced[WARM_UP_STEPS:]:
+    for kind, events in list(zip(kinds, executions, strict=True))[WARM_UP_STEPS:]:
         seen[kind].append(events)
     return StageTimes(**{kind: summarize(events, branches) for kind, events in seen.items()})
 
@@ -133,14 +132,8 @@ def load(model: Path, threads: int) -> Any:
     return runtime.load_program(model, enable_etdump=True)
 
 
-def run_steps(
-    step: Callable[[Any], Any],
-    reset: Callable[[Any], Any],
-    model: Path,
-    recordings: Sequence[Path],
-    threshold: float,
-) -> Iterator[str]:
-    """Calls the program and yields of which kind each call was: RESET, `ran` or `skipped`."""
+def run_steps(step: Callable[[Any], Any], model: Path, recordings: Sequence[Path], threshold: float) -> Iterator[str]:
+    """Calls the program and yields of which kind each call was: `ran` or `skipped`."""
     import torch
 
     from edge_asr.profiling.program import read_metadata
@@ -150,8 +143,6 @@ def run_steps(
     left = WARM_UP_STEPS + TRACED_STEPS
     while left:
         for recording in recordings:
-            reset((torch.zeros(1),))
-            yield RESET
             audio = read_audio(recording)
             for start in range(0, len(audio), metadata.chunk_samples):
                 if not left:
@@ -162,7 +153,8 @@ def run_steps(
                 pcm[0, : len(piece)] = piece
                 frames = torch.tensor([-(-len(piece) // metadata.frame_samples)])
                 flush = torch.tensor([int(len(piece) < metadata.chunk_samples)])
-                outputs = step((torch.from_numpy(pcm), frames, limits, flush))
+                reset = torch.tensor([int(start == 0)])
+                outputs = step((torch.from_numpy(pcm), frames, limits, flush, reset))
                 yield "ran" if int(outputs[3][0]) >= 0 else "skipped"
 
 
@@ -179,15 +171,15 @@ def read_executions(program: Any) -> list[list[Any]]:
 
 
 def find_branches(model: Path) -> Branches:
-    """Those that lie in no other: one for each stack. Raises EdgeAsrError where there are not two."""
+    """Those that lie in no other: one at the start, one for each stack. Raises EdgeAsrError where there are not three."""
     from export.inspect import inspect_pte
 
     outermost: list[Branch] = []
     for branch in inspect_pte(model)["methods"][STEP]["branches"]:
         if not outermost or branch["instruction"] >= outermost[-1].end:
             outermost.append(Branch(branch["instruction"], branch["not_taken"]["instructions"]["end"]))
-    if len(outermost) != 2:
-        raise EdgeAsrError(f"{model}: its step has {len(outermost)} branches, not one for each stack: export it again")
+    if len(outermost) != 3:
+        raise EdgeAsrError(f"{model}: its step has {len(outermost)} branches where 3 are expected: export it again")
     return Branches(*outermost)
 
 

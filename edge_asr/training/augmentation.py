@@ -46,7 +46,12 @@ def draw_nonspeech(samples: int, rng: np.random.Generator) -> np.ndarray:
         return np.zeros(samples, np.float32)
     level = 10 ** (rng.uniform(-80, -15) / 20)
     sound = chords(samples, rng) if kind < 0.5 else coloured_noise(samples, rng.uniform(0, 2), rng)
-    return (level * sound).astype(np.float32)
+    return at_16_bits(level * sound)
+
+
+def at_16_bits(wave: np.ndarray) -> np.ndarray:
+    """As a microphone's converter gives it: clipped at full scale, rounded to 1 / 32768; float32."""
+    return ((wave * 32_768).round().clip(-32_768, 32_767) / 32_768).astype(np.float32)
 
 
 def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
@@ -61,8 +66,7 @@ def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Gener
     if rng.random() < config.noise_probability:
         power = float(np.mean(wave**2)) * 10 ** (-rng.uniform(*config.noise_snr_db) / 10)
         wave = wave + np.sqrt(power) * coloured_noise(len(wave), rng.uniform(0, 2), rng)
-    wave = wave * 10 ** (rng.uniform(*config.gain_db) / 20)
-    return wave.clip(-1, 1).astype(np.float32), True
+    return at_16_bits(wave * 10 ** (rng.uniform(*config.gain_db) / 20)), True
 
 
 def warp_bands(mel: Tensor, front_end: FrontEndConfig, largest: float, rng: np.random.Generator) -> Tensor:

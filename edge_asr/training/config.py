@@ -27,7 +27,7 @@ class AugmentationConfig:
     """What is done to a training utterance, anew each time it is seen."""
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)  # one is drawn; pitch changes with it
-    gain_db: tuple[float, float] = (-8.0, 12.0)  # uniform
+    gain_db: tuple[float, float] = (-40.0, 20.0)  # uniform, then clipped and rounded as 16 bits are
     noise_probability: float = 0.4  # of adding white to brown noise
     noise_snr_db: tuple[float, float] = (10.0, 35.0)  # uniform
     lead_s: float = 0.64  # up to this much near-silence before, so that chunks fall anywhere
@@ -80,6 +80,9 @@ class TrainingConfig:
     consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
     consistency_from_step: int = 0  # before, views that agree on blank everywhere would only be encouraged
     chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch
+    start_share: float = (
+        0.0  # of the weights that are written in the end, this share is the start's, the rest the run's
+    )
     average_decay: float = 0.999  # exponential moving average of the weights; the average is what is saved
     evaluate_every: int = 500  # steps between evaluations on the development set, each of which also saves
     dev_thresholds: tuple[float, ...] = (
@@ -93,6 +96,7 @@ class TrainingConfig:
         0.5,
     )  # 1.0 skips nothing and must be there
     dev_speeds: tuple[float, ...] = (0.9, 0.95, 1.0, 1.05, 1.1)  # at which it is heard to choose the default threshold
+    dev_gains_db: tuple[float, ...] = (0.0,)  # at which it is heard, always all of them; clipped as 16 bits are
     threshold_cost: float = 0.2  # points of development WER that the default threshold may cost against the best one
 
 
@@ -121,6 +125,10 @@ def read_config(path: Path) -> RunConfig:
             *others, last = map(repr, choices)
             raise EdgeAsrError(f"{path}: {name} must be {', '.join(others)} or {last}, not {getattr(training, name)!r}")
     check_gate(values.get("model", {}), training, path)
+    if not 0 <= training.start_share < 1 or (training.start_share and not training.start_from):
+        raise EdgeAsrError(
+            f"{path}: start_share must lie from 0 to below 1, and needs a start_from where it is above 0"
+        )
     if training.repeats and len(training.repeats) != len(training.manifests):
         raise EdgeAsrError(f"{path}: repeats must name one number for each of the {len(training.manifests)} manifests")
     return RunConfig(

@@ -42,7 +42,7 @@ from edge_asr.model.losses import (
 )
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
-from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
+from edge_asr.training.augmentation import at_16_bits, draw_wave, mask_mel, warp_bands
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import (
     Example,
@@ -294,7 +294,7 @@ class Trainer:
         exponents = torch.empty(len(batch.frames)).uniform_(*training.gate_exponent)
         self.model.train()
         with torch.no_grad():
-            mel = self.model.features(batch.samples.to(self.device))
+            mel = self.model.features(batch.samples.to(self.device), batch.frames.to(self.device), chunk_frames)
             if training.consistency_weight:
                 batch, mel, exponents = batch.twice(), torch.cat([mel, mel]), torch.cat([exponents, exponents])
             if self.config.augmentation.warp:
@@ -396,28 +396,30 @@ class Trainer:
 
     def evaluate(self, speeds: Sequence[float] = (1.0,)) -> dict[str, dict[str, float]]:
         """Development WER and kept frames of the averaged weights, at each threshold, as a stream would decode; of all
-        utterances at each of the speeds."""
+        utterances at each of the speeds, and at each of the configuration's levels."""
         thresholds = self.config.training.dev_thresholds
         hypotheses: dict[float, list[str]] = {threshold: [] for threshold in thresholds}
         early: list[str] = []
         kept = dict.fromkeys(thresholds, 0)
         frames = 0
         numbers = [self.config.training.dev_speeds.index(speed) for speed in speeds]
-        order = [(example.waves[number], example.text) for number in numbers for example in self.dev]
+        gains = [10 ** (gain_db / 20) for gain_db in self.config.training.dev_gains_db]
+        order = [(e.waves[number], gain, e.text) for gain in gains for number in numbers for e in self.dev]
         order.sort(key=lambda said: len(said[0]))
         for start in range(0, len(order), 20):
-            waves = [wave.astype(np.float32) / 32_768 for wave, _ in order[start : start + 20]]
+            waves = [at_16_bits(wave.astype(np.float32) / 32_768 * gain) for wave, gain, _ in order[start : start + 20]]
             batch = pad(waves, [()] * len(waves), self.average.config)
             frames += int(batch.frames.sum())
             for threshold in thresholds:
                 with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
-                    mel = self.average.features(batch.samples.to(self.device))
+                    samples, counts = batch.samples.to(self.device), batch.frames.to(self.device)
+                    mel = self.average.features(samples, counts, self.average.config.chunk_frames)
                     levels = torch.full(batch.frames.shape, threshold, device=self.device)
-                    output = self.average(mel, batch.frames.to(self.device), levels, self.average.config.chunk_frames)
+                    output = self.average(mel, counts, levels, self.average.config.chunk_frames)
                 hypotheses[threshold] += self.texts(output.final, batch.frames)
                 kept[threshold] += int(output.keep.sum())
             early += self.texts(output.intermediate, batch.frames)
-        references = [text for _, text in order]
+        references = [text for *_, text in order]
         results = {
             f"{threshold:g}": {
                 "wer": 100 * jiwer.wer(references, hypotheses[threshold]),
@@ -458,10 +460,18 @@ class Trainer:
 
     def finish(self) -> None:
         """Write the best weights as the run's model, with the threshold that the development set chooses for them: at
-        several speeds, as a few hundred words tell thresholds apart by chance."""
+        several speeds, as a few hundred words tell thresholds apart by chance.
+
+        With `start_share` they are mixed with the weights that the run started from, of the same shape then (Wortsman
+        et al. 2022): what a short run learns anew is kept, and most of what it forgets comes back.
+        """
         if self.rank == 0:
             best = load_checkpoint(self.best_path)
-            self.average.load_state_dict(best.model.state_dict())
+            weights = best.model.state_dict()
+            if share := self.config.training.start_share:
+                start = load_checkpoint(self.start_folder / self.model_path.name).model.state_dict()
+                weights = {name: torch.lerp(value, start[name], share) for name, value in weights.items()}
+            self.average.load_state_dict(weights)
             results = self.evaluate(self.config.training.dev_speeds)
             threshold = self.choose_threshold(results)
             step = int(best.training["step"])

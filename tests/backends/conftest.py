@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
-from executorch.exir.passes import MemoryPlanningPass
+from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 from torch import nn
 
-from edge_asr.contract import CONTRACT_VERSION, METADATA, RESET, STEP, Metadata, sealed
+from edge_asr.contract import CONTRACT_VERSION, METADATA, STEP, Metadata, sealed
 
 FRAME_SAMPLES, CHUNK_FRAMES = 160, 4
 HOLD = 0.25  # the threshold with which the toy lets frames wait
@@ -32,7 +31,7 @@ TOY = Metadata(
 
 
 class State(nn.Module):
-    """What the methods share: frames since the start of the stream, and what its frames that wait were heard as."""
+    """Frames since the start of the stream, and what its frames that wait were heard as."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,13 +52,19 @@ class Step(nn.Module):
         self.state = state
 
     def forward(
-        self, pcm: torch.Tensor, frames: torch.Tensor, threshold: torch.Tensor, flush: torch.Tensor
+        self,
+        pcm: torch.Tensor,
+        frames: torch.Tensor,
+        threshold: torch.Tensor,
+        flush: torch.Tensor,
+        reset: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         level = pcm.view(CHUNK_FRAMES, FRAME_SAMPLES)[:, :1] * 10.0
         off = level - torch.arange(len(TOY.pieces)).view(1, -1)
         scores = torch.log_softmax(-8.0 * off * off, dim=1)
         rows = torch.arange(TOY.block_frames)
-        seen, before, held = self.state.seen + 0, self.state.waiting + 0, self.state.held + 0.0
+        goes_on = 1 - reset
+        seen, before, held = self.state.seen * goes_on, self.state.waiting * goes_on, self.state.held + 0.0
         waiting = frames * (threshold == HOLD) * (before == 0) * (flush == 0)  # all of the chunk's, or none
         resolved = (before + frames) * (waiting == 0)
         index = torch.where(rows < resolved, seen - before + rows, torch.full_like(rows, -1))
@@ -75,38 +80,35 @@ class OneChunkStep(Step):
     """Its block has the rows of a chunk, as blocks had up to contract 2."""
 
     def forward(
-        self, pcm: torch.Tensor, frames: torch.Tensor, threshold: torch.Tensor, flush: torch.Tensor
+        self,
+        pcm: torch.Tensor,
+        frames: torch.Tensor,
+        threshold: torch.Tensor,
+        flush: torch.Tensor,
+        reset: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        partial, keep, final, index, waiting = super().forward(pcm, frames, threshold, flush)
+        partial, keep, final, index, waiting = super().forward(pcm, frames, threshold, flush, reset)
         return partial, keep, final[:CHUNK_FRAMES] + 0.0, index[:CHUNK_FRAMES] + 0, waiting
 
 
-class Reset(nn.Module):
-    def __init__(self, state: State) -> None:
-        super().__init__()
-        self.state = state
+class FourInputStep(Step):
+    """As a step was up to contract 3: a second method reset the state that both shared."""
 
-    def forward(self, unused: torch.Tensor) -> torch.Tensor:
-        self.state.seen.copy_(self.state.seen * 0)
-        self.state.waiting.copy_(self.state.waiting * 0)
-        return unused + 0.0
+    def forward(self, pcm: torch.Tensor, frames: torch.Tensor, threshold: torch.Tensor, flush: torch.Tensor) -> tuple:  # type: ignore[override]
+        return super().forward(pcm, frames, threshold, flush, torch.zeros(1, dtype=torch.int64))
 
 
-def export_toy(path: Path, metadata: str, methods: tuple[str, ...] = (STEP, RESET), step: type[Step] = Step) -> Path:
-    state = State()
+def export_toy(path: Path, metadata: str, step: type[Step] = Step, method: str = STEP) -> Path:
     one = torch.zeros(1, dtype=torch.int64)
-    programs = {
-        STEP: (step(state), (torch.zeros(1, TOY.chunk_samples), one, torch.zeros(1), one.clone())),
-        RESET: (Reset(state), (torch.zeros(1),)),
-    }
+    inputs = (torch.zeros(1, TOY.chunk_samples), one, torch.zeros(1), one.clone(), one.clone())
+    if step is FourInputStep:
+        inputs = inputs[:4]
     edge = to_edge_transform_and_lower(
-        {name: torch.export.export(*programs[name], strict=True) for name in methods},
+        {method: torch.export.export(step(State()), inputs, strict=True)},
         constant_methods={METADATA: torch.tensor(list(metadata.encode()), dtype=torch.uint8)},
         compile_config=EdgeCompileConfig(_check_ir_validity=False),
     )
-    # shared, or each method would have a state of its own
-    planning = MemoryPlanningPass(share_mutable_buffers=True)
-    path.write_bytes(sealed(bytes(edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning)).buffer)))
+    path.write_bytes(sealed(bytes(edge.to_executorch().buffer)))
     return path
 
 
@@ -116,8 +118,13 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_without_reset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_toy(tmp_path_factory.mktemp("toy") / "other.pte", TOY.to_json(), methods=(STEP,))
+def toy_without_step(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_toy(tmp_path_factory.mktemp("toy") / "other.pte", TOY.to_json(), method="forward")
+
+
+@pytest.fixture(scope="session")
+def toy_of_four_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_toy(tmp_path_factory.mktemp("toy") / "four.pte", TOY.to_json(), step=FourInputStep)
 
 
 @pytest.fixture(scope="session")

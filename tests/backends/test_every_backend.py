@@ -114,6 +114,7 @@ def test_state_goes_on_from_step_to_step_and_reset_starts_anew(toy: Path, open_b
     assert indices(backend, frames=2) == [4, 5]
     backend.reset()
     assert indices(backend) == [0, 1, 2, 3]
+    assert indices(backend) == [4, 5, 6, 7]  # one reset starts one stream
 
 
 def test_two_loaded_programs_do_not_disturb_each_other(toy: Path, open_backend: Open) -> None:
@@ -213,8 +214,12 @@ def test_a_program_of_noise_behind_a_sound_header(toy: Path, tmp_path: Path, ref
     refused(tmp_path / "noise.pte", "damaged, not a whole ExecuTorch program")
 
 
-def test_a_program_that_is_not_ours(toy_without_reset: Path, refused: Refused) -> None:
-    refused(toy_without_reset, r"not a model made by edge-asr \(it has no reset\)")
+def test_a_program_that_is_not_ours(toy_without_step: Path, refused: Refused) -> None:
+    refused(toy_without_step, r"not a model made by edge-asr \(it has no step\)")
+
+
+def test_a_step_without_a_reset_input_is_refused(toy_of_four_inputs: Path, refused: Refused) -> None:
+    refused(toy_of_four_inputs, "does not follow its metadata: export it again")
 
 
 def test_a_program_whose_blocks_hold_one_chunk(toy_of_small_blocks: Path, refused: Refused) -> None:

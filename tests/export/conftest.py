@@ -61,7 +61,7 @@ def small_encoder(small_pcm: np.ndarray) -> GatedEncoder:
     torch.manual_seed(0)
     encoder = GatedEncoder(CONFIG).eval().requires_grad_(False)
     encoder.lower.head.weight *= 16
-    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None])
+    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None], torch.tensor([104]), 8)
     blank = encoder(mel, torch.tensor([104]), torch.ones(1), 8).intermediate[0, :, CONFIG.blank_id].exp()
     encoder.lower.head.bias[CONFIG.blank_id] -= blank.logit().median()
     return encoder
@@ -74,7 +74,7 @@ def factorized_encoder(small_pcm: np.ndarray) -> GatedEncoder:
     encoder = GatedEncoder(dataclasses.replace(CONFIG, factorized=True)).eval().requires_grad_(False)
     encoder.lower.head.blank.weight *= 16
     encoder.lower.head.labels.weight *= 16
-    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None])
+    mel = encoder.features(torch.from_numpy(small_pcm[: 104 * CONFIG.frame_samples])[None], torch.tensor([104]), 8)
     blank = encoder(mel, torch.tensor([104]), torch.ones(1), 8).intermediate[0, :, CONFIG.blank_id].exp()
     encoder.lower.head.blank.bias -= blank.logit().median()
     return encoder

@@ -22,7 +22,9 @@ from export.structure import check_structure, is_heavy
 
 Report = dict[str, Any]
 
-LOWER, UPPER, SIZE = range(3)  # the branches of a step, of which there is one for each size of block but the last
+START, LOWER, UPPER, SIZE = range(
+    4
+)  # the branches of a step, of which there is one for each size of block but the last
 LARGEST = -1
 
 
@@ -123,8 +125,16 @@ def other_backend(report: Report) -> None:
     step["delegates"][step["branches"][LARGEST]["taken"]["delegates"][0]]["backend"] = "VulkanBackend"
 
 
-def matmul_in_reset(report: Report) -> None:
-    report["methods"]["reset"]["operators"]["aten::bmm.out"] = 1
+def matmul_in_another_method(report: Report) -> None:
+    report["methods"]["metadata"]["operators"]["aten::bmm.out"] = 1
+
+
+def copies_where_a_stream_goes_on(report: Report) -> None:
+    report["methods"]["step"]["branches"][START]["not_taken"]["operators"]["aten::clone.out"] = 1
+
+
+def delegate_where_a_stream_starts(report: Report) -> None:
+    report["methods"]["step"]["branches"][START]["taken"]["delegates"] = [0]
 
 
 def float_linear(report: Report) -> None:
@@ -138,7 +148,7 @@ def float_linear(report: Report) -> None:
 @pytest.mark.parametrize(
     ("doctor", "reason"),
     [
-        (one_size_less, "4 run-time branches and 0 loops, expected 5 and 0"),
+        (one_size_less, "5 run-time branches and 0 loops, expected 6 and 0"),
         (size_outside_the_upper_branch, "lies outside the branch of the upper stack"),
         (lower_outside_its_branch, "lower stack has 0 linears in delegates for 1 layers"),
         (no_branch, "0 run-time branches"),
@@ -151,7 +161,9 @@ def float_linear(report: Report) -> None:
         (upper_outside_the_branch, "upper stack has 0 linears in delegates for 2 layers"),
         (delegate_when_not_taken, "skips the upper stack calls a delegate"),
         (other_backend, "VulkanBackend"),
-        (matmul_in_reset, r"aten::bmm\.out of reset"),
+        (matmul_in_another_method, r"aten::bmm\.out of metadata"),
+        (copies_where_a_stream_goes_on, r"branch that starts a stream calls aten::clone\.out"),
+        (delegate_where_a_stream_starts, "branch that starts a stream calls a delegate"),
         (float_linear, "linear of 96 x 32 has float32 weights, expected qcint8"),
     ],
 )

@@ -39,7 +39,12 @@ def factorized_encoder(noisy_tones: Tensor) -> GatedEncoder:
     encoder.lower.head.blank.weight *= 16
     encoder.lower.head.labels.weight *= 16
     samples = noisy_tones[: 144 * SMALL.frame_samples]
-    out = encoder(encoder.features(samples[None]), torch.tensor([144]), torch.ones(1), SMALL.chunk_frames)
+    out = encoder(
+        encoder.features(samples[None], torch.tensor([144]), SMALL.chunk_frames),
+        torch.tensor([144]),
+        torch.ones(1),
+        SMALL.chunk_frames,
+    )
     encoder.lower.head.blank.bias -= out.intermediate[0, :, config.blank_id].exp().logit().median()
     return encoder
 
@@ -59,7 +64,7 @@ def with_learned_gate(encoder: GatedEncoder, samples: Tensor, **extension: int) 
     learned.lower.gate.weight *= 16
     chunk = learned.config.chunk_frames
     frames = len(samples) // learned.config.frame_samples // chunk * chunk
-    mel = learned.features(samples[: frames * learned.config.frame_samples][None])
+    mel = learned.features(samples[: frames * learned.config.frame_samples][None], torch.tensor([frames]), chunk)
     learned.lower.gate.bias -= learned(mel, torch.tensor([frames]), torch.ones(1), chunk).gate.median()
     return learned
 
@@ -71,6 +76,11 @@ def small_encoder(noisy_tones: Tensor) -> GatedEncoder:
     encoder = GatedEncoder(SMALL).eval().requires_grad_(False)
     encoder.lower.head.weight *= 16
     samples = noisy_tones[: 144 * SMALL.frame_samples]
-    out = encoder(encoder.features(samples[None]), torch.tensor([144]), torch.ones(1), SMALL.chunk_frames)
+    out = encoder(
+        encoder.features(samples[None], torch.tensor([144]), SMALL.chunk_frames),
+        torch.tensor([144]),
+        torch.ones(1),
+        SMALL.chunk_frames,
+    )
     encoder.lower.head.bias[SMALL.blank_id] -= out.intermediate[0, :, SMALL.blank_id].exp().logit().median()
     return encoder

@@ -55,7 +55,7 @@ def test_the_parts_of_a_lower_stack_are_the_whole(factorized_encoder: GatedEncod
 
 def test_a_factorized_encoder_learns_by_the_same_loss(factorized_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
     encoder = copy.deepcopy(factorized_encoder).requires_grad_()
-    mel = encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    mel = encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None], torch.tensor([16]), 8)
     with torch.autocast("cpu", torch.bfloat16):
         out = encoder(mel, torch.tensor([16]), torch.ones(1), 8)
     loss = torch.zeros(())

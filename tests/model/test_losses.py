@@ -60,7 +60,7 @@ def test_ctc_on_the_merged_line_takes_a_skipped_frame_for_blank() -> None:
 
 
 def test_an_encoder_puts_blank_on_skipped_frames(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
-    mel = small_encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None])
+    mel = small_encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None], torch.tensor([144]), 8)
     out = small_encoder(mel, torch.tensor([144]), torch.tensor([0.5]), 8)
     assert 0.1 < out.keep.float().mean() < 0.9
     skipped = out.final[~out.keep]
@@ -74,7 +74,7 @@ def test_an_encoder_passes_the_intermediate_head_through_where_asked(
 ) -> None:
     """Kept frames say what they say; a skipped frame's loss reaches the lower stack, which blank for good stops."""
     encoder = copy.deepcopy(small_encoder).requires_grad_()
-    mel = encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None])
+    mel = encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None], torch.tensor([144]), 8)
     arguments = (mel, torch.tensor([144]), torch.tensor([0.5]), 8)
     blank, passed = encoder(*arguments), encoder(*arguments, with_middle=True, skipped="intermediate")
     assert 0.1 < blank.keep.float().mean() < 0.9
@@ -93,7 +93,7 @@ def test_an_encoder_passes_the_intermediate_head_through_where_asked(
 def test_where_nothing_is_kept_the_final_line_is_what_skipped_frames_say(
     small_encoder: GatedEncoder, noisy_tones: Tensor, skipped: str
 ) -> None:
-    mel = small_encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    mel = small_encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None], torch.tensor([16]), 8)
     out = small_encoder(mel, torch.tensor([16]), torch.tensor([0.0]), 8, skipped=skipped)
     assert not out.keep.any()
     assert torch.equal(out.final, small_encoder.skipped_line(out.intermediate, skipped))
@@ -143,7 +143,7 @@ def test_views_that_agree_cost_nothing() -> None:
 
 
 def test_the_middle_of_the_upper_stack_is_heard_on_request(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
-    mel = small_encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None])
+    mel = small_encoder.features(noisy_tones[: 144 * SMALL.frame_samples][None], torch.tensor([144]), 8)
     arguments = (mel, torch.tensor([144]), torch.tensor([0.5]), 8)
     plain, both = small_encoder(*arguments), small_encoder(*arguments, with_middle=True)
     assert plain.middle is None
@@ -324,7 +324,7 @@ def test_a_learned_gate_finds_what_the_final_head_will_say() -> None:
 
 def test_what_a_learned_gate_learns_reaches_its_head_only(learned_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
     encoder = copy.deepcopy(learned_encoder).requires_grad_()
-    mel = encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    mel = encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None], torch.tensor([16]), 8)
     with torch.autocast("cpu", torch.bfloat16):
         out = encoder(mel, torch.tensor([16]), torch.ones(1), 8, gate=False)
     assert out.gate is not None
@@ -335,7 +335,7 @@ def test_what_a_learned_gate_learns_reaches_its_head_only(learned_encoder: Gated
 
 
 def test_without_a_learned_gate_there_is_nothing_of_it(small_encoder: GatedEncoder, noisy_tones: Tensor) -> None:
-    mel = small_encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None])
+    mel = small_encoder.features(noisy_tones[: 16 * SMALL.frame_samples][None], torch.tensor([16]), 8)
     assert small_encoder(mel, torch.tensor([16]), torch.ones(1), 8).gate is None
     assert not [name for name in small_encoder.state_dict() if "gate" in name]
 

@@ -26,8 +26,8 @@ class HopEnergies(nn.Module):
     def spectrum(self, samples: Tensor) -> Tensor:
         return samples[:, CONFIG.front_end.tail_samples :].reshape(len(samples), -1, 80, 2)
 
-    def log_mel(self, spectrum: Tensor) -> Tensor:
-        return spectrum.square().sum(dim=3)
+    def log_mel(self, spectrum: Tensor, valid: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        return spectrum.square().sum(dim=3), level
 
 
 class Averages(nn.Module):
@@ -119,9 +119,10 @@ def test_another_encoder_streams() -> None:
     audio = 0.3 * torch.randn(1, chunks * samples) * torch.linspace(0, 1, chunks * samples)
 
     padded = nn.functional.pad(audio, (CONFIG.front_end.tail_samples, 0))
-    features = encoder.front_end.log_mel(encoder.front_end.spectrum(padded))
+    real, level = torch.ones(1, chunks * chunk, 1), torch.zeros(1, 1, 1)
+    features, _ = encoder.front_end.log_mel(encoder.front_end.spectrum(padded), real, level)
     x, _, _ = encoder.subsampling(features, features[:, :1], features[:, :1])
-    unused, real = torch.zeros(1), torch.ones(1, chunks * chunk, 1)
+    unused = torch.zeros(1)
     logits, handed = encoder.lower(x, real, unused, unused, unused, [WholePast(2)])
     blank = torch.softmax(logits, dim=2)[0, :, CONFIG.blank_id]
     ordered = blank.sort().values
@@ -139,7 +140,9 @@ def test_another_encoder_streams() -> None:
     for number in range(chunks + 1):  # the last step takes no frames and flushes
         pcm = audio[:, number * samples : (number + 1) * samples] if number < chunks else torch.zeros(1, samples)
         count, flush = torch.tensor([chunk if number < chunks else 0]), torch.tensor([int(number >= chunks - 1)])
-        partial, _, block, index, _ = program(pcm, count, torch.tensor([threshold]), flush)
+        partial, _, block, index, _ = program(
+            pcm, count, torch.tensor([threshold]), flush, torch.tensor([int(number == 0)])
+        )
         partials.append(partial[: int(count)])
         rows.append(block[index >= 0])
         indices.append(index[index >= 0])

@@ -57,13 +57,21 @@ def test_every_speed_is_drawn() -> None:
 
 
 def test_the_gain_is_in_range() -> None:
-    quiet = Example(waves=(np.full(16_000, 300, np.int16),), ids=(), text="")
+    quiet = Example(waves=(np.full(16_000, 3_000, np.int16),), ids=(), text="")
     config = replace(SPEECH, lead_s=0.0, trail_s=0.0, noise_probability=0.0)
     waves = [draw_wave(quiet, config, np.random.default_rng(seed))[0] for seed in range(60)]
-    gains_db = np.array([20 * np.log10(np.mean(wave) / (300 / 32_768)) for wave in waves])
+    gains_db = np.array([20 * np.log10(np.mean(wave) / (3_000 / 32_768)) for wave in waves])
     assert (gains_db >= config.gain_db[0] - 0.2).all()
     assert (gains_db <= config.gain_db[1] + 0.2).all()
     assert gains_db.max() - gains_db.min() > 10
+
+
+def test_an_utterance_is_clipped_and_rounded_as_16_bits_are() -> None:
+    config = replace(SPEECH, gain_db=(30.0, 30.0))
+    wave, _ = draw_wave(LOUD, config, np.random.default_rng(0))
+    assert wave.max() <= 32_767 / 32_768
+    assert np.abs(wave).max() >= 32_767 / 32_768
+    assert np.array_equal(wave * 32_768, np.round(wave * 32_768))
 
 
 def test_the_noise_ratio_is_in_range() -> None:
@@ -128,7 +136,7 @@ def test_masks_follow_the_seed() -> None:
 def bands_of_tone(hz: float) -> torch.Tensor:
     config = FrontEndConfig()
     samples = 0.3 * torch.sin(2 * torch.pi * hz * torch.arange(16_000 + config.tail_samples) / config.sample_rate_hz)
-    return FrontEnd(config)(samples[None])
+    return FrontEnd(config)(samples[None], torch.ones(1, 25), 25)
 
 
 @pytest.mark.parametrize("factor", [0.85, 0.95, 1.0, 1.1, 1.2])

@@ -45,6 +45,8 @@ def test_what_is_stated_is_taken(tmp_path: Path) -> None:
             "distillation must be 'kept', 'all', 'blank' or 'labels', not 'none'",
         ),
         ("[training]\ndev_speeds = [0.9, 1.1]", "dev_speeds must hold 1.0"),
+        ("[training]\nstart_share = 0.5", "start_share must lie .*, and needs a start_from"),
+        ('[training]\nstart_from = "a"\nstart_share = 1.0', "start_share must lie from 0 to below 1"),
         ("[training]\ndistillation = 3", "distillation must be 'kept', 'all', 'blank' or 'labels', not 3"),
         ("[training]\nskipped = 'passed'", "skipped must be 'blank' or 'intermediate', not 'passed'"),
         ("[model]\ngate = { learned = true }", "a learned gate needs a gate_weight above 0"),

@@ -388,7 +388,7 @@ def test_a_learned_gate_foresees_the_upper_stack(tones: Path, tmp_path: Path) ->
 
     def hear() -> EncoderOutput:
         with torch.no_grad():
-            mel = trainer.average.features(batch.samples)
+            mel = trainer.average.features(batch.samples, batch.frames, 8)
             return trainer.average(mel, batch.frames, torch.ones(len(waves)), 8, gate=False)
 
     trainer.average.upper.head.weight.data[0] *= 16  # what a frame is taken for spreads
@@ -445,6 +445,30 @@ def test_a_run_starts_from_another_ones_weights_and_pieces(tones: Path, tmp_path
     assert started.model.config.gate.spike_right == 2
     for weights in (started.model.state_dict(), started.average.state_dict()):
         assert all(torch.equal(weights[name], value) for name, value in expected.model.state_dict().items())
+
+
+def test_a_share_of_the_start_is_in_what_is_written(tones: Path, tmp_path: Path, straight_run: Path) -> None:
+    shutil.copytree(straight_run, tmp_path / "first")
+    config = run_config(start_from="first", start_share=0.25, steps=2, flat_start_steps=0, evaluate_every=2)
+    Trainer(config, tones, tmp_path / "second").train()
+    start, run, written = (
+        load_checkpoint(tmp_path / name).model.state_dict()
+        for name in ("first/model.safetensors", "second/best.safetensors", "second/model.safetensors")
+    )
+    assert any(not torch.equal(run[name], start[name]) for name in start)
+    for name, value in written.items():  # float16 on disk
+        assert torch.allclose(value, 0.75 * run[name] + 0.25 * start[name], atol=2e-3)
+
+
+def test_development_speech_is_heard_at_each_level(tones: Path, tmp_path: Path) -> None:
+    """Where it is too quiet for 16 bits there is nothing to hear: half of the words then."""
+    quiet = Trainer(run_config(dev_gains_db=(0.0, -120.0)), tones, tmp_path)
+    heard: list[torch.Tensor] = []
+    quiet.average.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0]))
+    quiet.evaluate()
+    rows = torch.cat([mel.flatten(1) for mel in heard[:: len(quiet.thresholds)]])
+    assert len(rows) == 2 * len(quiet.dev)
+    assert (rows.std(dim=1) == 0).sum() == len(quiet.dev)
 
 
 def test_a_shallower_model_starts_from_the_lowest_layers(tones: Path, tmp_path: Path, straight_run: Path) -> None:

@@ -87,6 +87,7 @@ EDGE_ASR_API edge_asr_status edge_asr_program_load(const edge_asr_model *model, 
 EDGE_ASR_API edge_asr_status edge_asr_program_step(edge_asr_program *program, const float *pcm, int32_t frames,
                                                    float threshold, int32_t flush, edge_asr_step *step,
                                                    edge_asr_error *error);
+/* The next step is the first of a new stream, as the first after loading is. */
 EDGE_ASR_API edge_asr_status edge_asr_program_reset(edge_asr_program *program, edge_asr_error *error);
 EDGE_ASR_API void edge_asr_program_close(edge_asr_program *program);
 

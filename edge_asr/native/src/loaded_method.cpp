@@ -59,16 +59,13 @@ et::Method load(const et::Program& program, const char* name, et::MemoryManager&
 
 }  // namespace
 
-std::vector<std::size_t> planned_sizes(const et::Program& program, std::initializer_list<const char*> methods) {
+std::vector<std::size_t> planned_sizes(const et::Program& program, const char* method) {
+  const et::MethodMeta meta = require(program.method_meta(method));
   std::vector<std::size_t> sizes;
-  for (const char* name : methods) {
-    const et::MethodMeta method = require(program.method_meta(name));
-    sizes.resize(std::max(sizes.size(), method.num_memory_planned_buffers()));
-    for (std::size_t i = 0; i < method.num_memory_planned_buffers(); ++i) {
-      const std::int64_t size = require(method.memory_planned_buffer_size(i));
-      if (size < 0) throw as_failure(et::Error::InvalidProgram);
-      sizes[i] = std::max(sizes[i], static_cast<std::size_t>(size));
-    }
+  for (std::size_t i = 0; i < meta.num_memory_planned_buffers(); ++i) {
+    const std::int64_t size = require(meta.memory_planned_buffer_size(i));
+    if (size < 0) throw as_failure(et::Error::InvalidProgram);
+    sizes.push_back(static_cast<std::size_t>(size));
   }
   return sizes;
 }

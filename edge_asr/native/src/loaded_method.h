@@ -1,4 +1,4 @@
-// One method of a program, and the memory that the methods of a program share.
+// One method of a program, and its memory.
 #pragma once
 
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,12 +16,10 @@
 
 namespace edge_asr {
 
-// Bytes of each buffer that the named methods share: of each the largest that one of them plans. Throws Failure.
-std::vector<std::size_t> planned_sizes(const executorch::runtime::Program& program,
-                                       std::initializer_list<const char*> methods);
+// Bytes of each buffer that a method plans. Throws Failure.
+std::vector<std::size_t> planned_sizes(const executorch::runtime::Program& program, const char* method);
 
-// Planned buffers, zero at first, and allocators. Methods that share mutable buffers (`step` and `reset`) must be
-// loaded into the same Memory, and never run at the same time.
+// Planned buffers, and allocators, of one method.
 class Memory {
  public:
   explicit Memory(const std::vector<std::size_t>& sizes);  // throws std::bad_alloc
@@ -94,7 +91,7 @@ class LoadedMethod {
 
   void execute();  // throws Failure
 
-  // All elements of an output; they live until the next run of a method in the same Memory. Throws Failure where it is
+  // All elements of an output; they live until the next run. Throws Failure where it is
   // no tensor of T.
   template <typename T>
   Values<T> output(std::size_t index) const;

@@ -26,7 +26,7 @@ et::Program verified(const std::string& path, MmapDataLoader& loader) {
   auto program = et::Program::load(&loader, et::Program::Verification::InternalConsistency);
   if (!program.ok()) throw bad_file(path + ": damaged, not a whole ExecuTorch program: copy or export it again");
   std::string absent;
-  for (const char* name : {kMetadataMethod, kResetMethod, kStepMethod}) {
+  for (const char* name : {kMetadataMethod, kStepMethod}) {
     if (!program->method_meta(name).ok()) absent += std::string(absent.empty() ? "" : ", ") + name;
   }
   if (!absent.empty()) {
@@ -37,7 +37,7 @@ et::Program verified(const std::string& path, MmapDataLoader& loader) {
 
 std::string read_json(const std::string& path, const et::Program& program) {
   try {
-    Memory memory(planned_sizes(program, {kMetadataMethod}));
+    Memory memory(planned_sizes(program, kMetadataMethod));
     LoadedMethod method(program, kMetadataMethod, memory, /*weight_cache=*/false);
     method.execute();
     const auto bytes = method.output<std::uint8_t>(0);
@@ -49,7 +49,7 @@ std::string read_json(const std::string& path, const et::Program& program) {
 
 std::vector<std::size_t> sizes_of(const std::string& path, const et::Program& program) {
   try {
-    return planned_sizes(program, {kStepMethod, kResetMethod});
+    return planned_sizes(program, kStepMethod);
   } catch (const Failure& failure) {
     throw cannot_load(path, failure);
   }

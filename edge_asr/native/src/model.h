@@ -14,7 +14,6 @@ namespace edge_asr {
 
 // Methods of a program, as edge_asr/contract.py names them.
 constexpr char kStepMethod[] = "step";
-constexpr char kResetMethod[] = "reset";
 constexpr char kMetadataMethod[] = "metadata";
 
 // Read-only once made; any number of threads may use it.
@@ -29,7 +28,7 @@ class Model {
   const Metadata& metadata() const { return metadata_; }
   const std::string& json() const { return json_; }
   const executorch::runtime::Program& program() const { return program_; }
-  // Of the buffers that `step` and `reset` of one program share.
+  // Of the buffers that `step` plans, its state among them.
   const std::vector<std::size_t>& planned_sizes() const { return planned_sizes_; }
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 using executorch::aten::ScalarType;
 
-enum StepInput : std::size_t { kPcm, kFrames, kThreshold, kFlush };
+enum StepInput : std::size_t { kPcm, kFrames, kThreshold, kFlush, kReset };
 enum StepOutput : std::size_t { kPartial, kKeep, kFinal, kIndex, kWaiting };
 
 bool step_follows(const LoadedMethod& step, const Metadata& metadata) {
@@ -21,6 +21,7 @@ bool step_follows(const LoadedMethod& step, const Metadata& metadata) {
   const std::vector<TensorShape> inputs{{ScalarType::Float, {1, metadata.chunk_samples}},
                                         {ScalarType::Long, {1}},
                                         {ScalarType::Float, {1}},
+                                        {ScalarType::Long, {1}},
                                         {ScalarType::Long, {1}}};
   const std::vector<TensorShape> outputs{{ScalarType::Float, {frames, vocabulary}},
                                          {ScalarType::Float, {frames}},
@@ -46,19 +47,16 @@ std::unique_ptr<Program> Program::load(const std::shared_ptr<const Model>& model
   } catch (const Failure& failure) {
     throw cannot_load(model->path(), failure);
   }
-  if (!step_follows(program->step_, model->metadata()) ||
-      !program->reset_.has_signature({{ScalarType::Float, {1}}}, {{ScalarType::Float, {1}}})) {
-    throw bad_file(model->path() + ": its methods do not follow its metadata: export it again");
+  if (!step_follows(program->step_, model->metadata())) {
+    throw bad_file(model->path() + ": its step method does not follow its metadata: export it again");
   }
-  program->reset();
   return program;
 }
 
 Program::Program(std::shared_ptr<const Model> model)
     : model_(std::move(model)),
       memory_(model_->planned_sizes()),
-      step_(model_->program(), kStepMethod, memory_, weight_cache_.mine()),
-      reset_(model_->program(), kResetMethod, memory_, weight_cache_.mine()) {}
+      step_(model_->program(), kStepMethod, memory_, weight_cache_.mine()) {}
 
 edge_asr_step Program::step(const float* pcm, std::int32_t frames, float threshold, bool flush) {
   const Metadata& metadata = model_->metadata();
@@ -72,7 +70,9 @@ edge_asr_step Program::step(const float* pcm, std::int32_t frames, float thresho
     step_.set_input(kFrames, std::int64_t{frames});
     step_.set_input(kThreshold, checked);
     step_.set_input(kFlush, std::int64_t{flush});
+    step_.set_input(kReset, std::int64_t{starts_});
     step_.execute();
+    starts_ = false;
     const auto chunk = static_cast<std::size_t>(metadata.chunk_frames);
     const auto block = static_cast<std::size_t>(metadata.block_frames());
     const auto vocabulary = static_cast<std::size_t>(metadata.vocabulary());
@@ -87,15 +87,6 @@ edge_asr_step Program::step(const float* pcm, std::int32_t frames, float thresho
     return result;
   } catch (const Failure& failure) {
     throw Failure(failure.status(), std::string("the model failed in a step (") + failure.what() + "): export it again");
-  }
-}
-
-void Program::reset() {
-  try {
-    reset_.set_input(0, 0.0F);
-    reset_.execute();
-  } catch (const Failure& failure) {
-    throw Failure(failure.status(), std::string("the model failed to reset (") + failure.what() + "): export it again");
   }
 }
 

@@ -22,18 +22,18 @@ class Program {
   // pcm [chunk_samples]; frames: real ones among them. Throws Failure; the result lives until the next call.
   edge_asr_step step(const float* pcm, std::int32_t frames, float threshold, bool flush);
 
-  // Begin a new stream. Throws Failure.
-  void reset();
+  // The next step is the first of a new stream, as the first after loading is.
+  void reset() { starts_ = true; }
 
   const Model& model() const { return *model_; }
 
  private:
   PoolUse pool_use_;
-  std::shared_ptr<const Model> model_;  // the methods point into it
+  std::shared_ptr<const Model> model_;  // the method points into it
   Memory memory_;
   WeightCacheTurn weight_cache_;
   LoadedMethod step_;
-  LoadedMethod reset_;
+  bool starts_ = true;  // the next step is the first of a stream
 };
 
 // EDGE_ASR_DEFAULT_THRESHOLD becomes the model's own. Throws Failure where it is that neither, nor from 0 to 1.

@@ -73,7 +73,6 @@ edge_asr_update Stream::finish() {
 }
 
 void Stream::restart() {
-  over_ = true;  // should the reset fail
   program_->reset();
   line_.restart();
   filled_ = 0;

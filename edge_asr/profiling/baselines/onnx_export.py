@@ -65,6 +65,7 @@ class UngatedStep(nn.Module):
         bands = self.lower.subsampling.bands
         state = {
             "samples_tail": torch.zeros(1, config.front_end.tail_samples),
+            "level": torch.zeros(1, 1, 1),
             "mel_tail": torch.zeros(1, 1, config.front_end.mels),
             "first_tail": torch.zeros(1, config.subsampling_channels, 1, bands[1]),
             "next_frame": torch.zeros(1, dtype=torch.int64),
@@ -77,6 +78,7 @@ class UngatedStep(nn.Module):
         pcm: Tensor,
         frames: Tensor,
         samples_tail: Tensor,
+        level: Tensor,
         mel_tail: Tensor,
         first_tail: Tensor,
         next_frame: Tensor,
@@ -87,8 +89,9 @@ class UngatedStep(nn.Module):
         rows = (chunk < frames).to(torch.float32).reshape(1, -1, 1)
         index = (next_frame + chunk).unsqueeze(0)
         samples = torch.cat([samples_tail, pcm], dim=1)
-        _, _, handed, mel_tail, first_tail, *lower = self.lower(
+        _, _, handed, level, mel_tail, first_tail, *lower = self.lower(
             self.spectrum(samples),
+            level,
             mel_tail,
             first_tail,
             rows,
@@ -97,7 +100,7 @@ class UngatedStep(nn.Module):
         )
         final, *upper = self.upper(handed.unsqueeze(0), rows, *self.upper_rotary(index), *past[self.lower_past :])
         samples_tail = samples[:, samples.shape[1] - samples_tail.shape[1] :]
-        return (final, samples_tail, mel_tail, first_tail, next_frame + frames, *lower, *upper)
+        return (final, samples_tail, level, mel_tail, first_tail, next_frame + frames, *lower, *upper)
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """As `FrontEnd.spectrum`."""
