@@ -20,8 +20,8 @@ from edge_asr.model.gate import block_sizes, extend_spikes, find_spikes
 from edge_asr.model.heads import log_of, log_probabilities
 from edge_asr.model.layers import LayerCaches, LeftContext
 
-
-FRONT_STATE = ("level", "mel_tail", "first_tail")  # state of what runs in the lower stack's delegate before the stack
+# State of what runs in the delegate of the lower stack, before the stack.
+FRONT_STATE = ("level", "mel_tail", "first_tail")
 
 
 def initial_past(stack: StackConfig, left_frames: int) -> list[Tensor]:
