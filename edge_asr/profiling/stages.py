@@ -171,7 +171,7 @@ def read_executions(program: Any) -> list[list[Any]]:
 
 
 def find_branches(model: Path) -> Branches:
-    """Those that lie in no other: one at the start, one for each stack. Raises EdgeAsrError where there are not three."""
+    """Those in no other: one at the start, one for each stack. Raises EdgeAsrError where there are not three."""
     from export.inspect import inspect_pte
 
     outermost: list[Branch] = []
