@@ -230,13 +230,13 @@ def test_a_program_whose_blocks_hold_one_chunk(toy_of_small_blocks: Path, refuse
     ("written", "instead", "trouble"),
     [
         (
-            '"contract_version": 3',
             '"contract_version": 4',
-            "made for contract 4, this edge-asr reads contract 3: upgrade",
+            '"contract_version": 5',
+            "made for contract 5, this edge-asr reads contract 4: upgrade",
         ),
-        ('"contract_version": 3', '"contract_version": 2', "contract 2, .* contract 3: export the checkpoint again"),
+        ('"contract_version": 4', '"contract_version": 3', "contract 3, .* contract 4: export the checkpoint again"),
         ('"edge-asr"', '"edge-tts"', "metadata is missing or foreign"),
-        ('"precision"', '"decision!"', "does not follow contract 3"),
+        ('"precision"', '"decision!"', "does not follow contract 4"),
         ('"chunk_samples": 640', '"chunk_samples": 160', "methods? do(es)? not follow its metadata"),
         ('"chunk_frames": 4', '"chunk_frames": 8', "methods? do(es)? not follow its metadata"),
         ('"<blank>", ', "           ", "methods? do(es)? not follow its metadata"),

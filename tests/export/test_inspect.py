@@ -223,9 +223,9 @@ def test_a_flipped_bit_is_told(int8_pte: Path, tmp_path: Path) -> None:
 def test_another_contract_is_told(int8_pte: Path, tmp_path: Path, version: int, trailer: bool) -> None:
     """Files of contract 1 have no trailer."""
     program = int8_pte.read_bytes()[: -TRAILER.size]
-    assert program.count(b'"contract_version": 3') == 1
-    program = program.replace(b'"contract_version": 3', b'"contract_version": %d' % version)
+    assert program.count(b'"contract_version": 4') == 1
+    program = program.replace(b'"contract_version": 4', b'"contract_version": %d' % version)
     path = tmp_path / "other.pte"
     path.write_bytes(sealed(program) if trailer else program)
-    with pytest.raises(EdgeAsrError, match=rf"other\.pte: made for contract {version}, this edge-asr reads contract 3"):
+    with pytest.raises(EdgeAsrError, match=rf"other\.pte: made for contract {version}, this edge-asr reads contract 4"):
         inspect_pte(path)

@@ -128,7 +128,7 @@ ODD_TEXTS: tuple[bytes, ...] = (
         b"\xff\xfe{}",
         b"\xef\xbb\xbf{}",
     ),
-    *(b'{"format": "edge-asr"}', b'{"format": "edge-asr", "contract_version": 3}', b"NaN", b"-", b"1e", b'"\\u12'),
+    *(b'{"format": "edge-asr"}', b'{"format": "edge-asr", "contract_version": 4}', b"NaN", b"-", b"1e", b'"\\u12'),
     *(bracket * depth for bracket in (b"[", b'{"a":', b"[{") for depth in (9, 2_000, 60_000)),
     *(b"[" * depth + b"]" * depth for depth in (7, 9, 2_000, 90_000)),
 )

@@ -79,7 +79,7 @@ def test_help_teaches(runner: Runner) -> None:
 
 
 def test_version_names_the_runtime_and_the_contract(runner: Runner) -> None:
-    assert re.fullmatch(r"edge-asr-run \d+\.\d+\.\d+ \(contract 3, ExecuTorch 1\.5\.1\)\n", runner("--version").out)
+    assert re.fullmatch(r"edge-asr-run \d+\.\d+\.\d+ \(contract 4, ExecuTorch 1\.5\.1\)\n", runner("--version").out)
 
 
 def test_only_our_own_functions_are_exported(native_build: Build) -> None:
@@ -401,11 +401,11 @@ BAD_MODELS: dict[str, tuple[Callable[[bytes], bytes], list[str]]] = {
     "flipped at the start": (lambda data: flipped(data, 100), ["damaged", "checksum", "copy or export it again"]),
     "flipped at the end": (lambda data: flipped(data, len(data) - 100), ["damaged", "checksum"]),
     "contract 2": (
-        lambda data: resealed(data, b'"contract_version": 3', b'"contract_version": 2'),
+        lambda data: resealed(data, b'"contract_version": 4', b'"contract_version": 2'),
         ["made for contract 2", "export the checkpoint again"],
     ),
     "contract 9": (
-        lambda data: resealed(data, b'"contract_version": 3', b'"contract_version": 9'),
+        lambda data: resealed(data, b'"contract_version": 4', b'"contract_version": 9'),
         ["upgrade edge-asr"],
     ),
     "another maker's": (lambda data: resealed(data, b'"format": "edge-asr"', b'"format": "edgy-asr"'), ["not a model"]),

@@ -6,7 +6,7 @@
 
 namespace edge_asr {
 
-constexpr long kContractVersion = 3;
+constexpr long kContractVersion = 4;
 constexpr int kBlockChunks = 2;  // chunks whose kept frames an upper block may hold
 
 struct Metadata {
