@@ -133,10 +133,6 @@ class Metadata:
         return BLOCK_CHUNKS * self.chunk_frames
 
     @property
-    def frame_s(self) -> float:
-        return self.frame_samples / self.sample_rate_hz
-
-    @property
     def chunk_ms(self) -> float:
         return 1_000 * self.chunk_samples / self.sample_rate_hz
 

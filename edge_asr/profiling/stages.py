@@ -152,7 +152,7 @@ def run_steps(
         for recording in recordings:
             reset((torch.zeros(1),))
             yield RESET
-            audio = read_audio(recording)
+            audio = read_audio(recording, metadata.sample_rate_hz)
             for start in range(0, len(audio), metadata.chunk_samples):
                 if not left:
                     return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ import pytest
 from edge_asr.contract import Metadata
 from edge_asr.errors import EdgeAsrError
 from tests.vectors import metadata
-from tests.vectors.replay import reason_of
+from tests.vectors.replay import read_vectors, reason_of
 
-VECTORS: list[dict[str, Any]] = [json.loads(line) for line in metadata.FILE.read_text(encoding="utf-8").splitlines()]
+VECTORS = read_vectors(metadata.FILE)
 
 
 def test_the_file_is_what_its_generator_writes() -> None:
