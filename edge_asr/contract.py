@@ -146,16 +146,19 @@ class Metadata:
             values = strict_json.parse(text, DEEPEST_METADATA)
         except ValueError:
             values = None
-        version = values.get("contract_version") if isinstance(values, dict) else None
-        if not isinstance(values, dict) or values.get("format") != FORMAT or not _is_integer(version, _VERSIONS):
+        ours = isinstance(values, dict) and values.get("format") == FORMAT
+        if not ours or not _is_integer(values.get("contract_version"), _VERSIONS):
             raise EdgeAsrError("not a model made by edge-asr (its metadata is missing or foreign)")
+        version: int = values["contract_version"]
         if version != CONTRACT_VERSION:
             raise EdgeAsrError(other_contract(version))
         broken = _broken_key(values)
         if broken:
             raise EdgeAsrError(f"its metadata does not follow contract {version} ({broken}): export it again")
         known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
-        return cls(**{**known, "pieces": tuple(values["pieces"]), "default_threshold": float(known["default_threshold"])})
+        return cls(
+            **{**known, "pieces": tuple(values["pieces"]), "default_threshold": float(known["default_threshold"])}
+        )
 
 
 _VERSIONS = range(2**24)

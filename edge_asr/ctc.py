@@ -96,7 +96,7 @@ class TimeLine:
         self._waiting: deque[_Frame] = deque()
 
     def add(self, result: StepResult, samples: int) -> list[Word]:
-        """Take one step's result, whose chunk had `samples` real ones. Only the last chunk of a stream may end in a frame.
+        """Take one step's result, whose chunk had `samples` real ones. Only a stream's last chunk may end in a frame.
 
         Returns the words that are final from now on: every frame up to the first piece of the next word is resolved.
         Raises EdgeAsrError where the result breaks the contract: frames resolved out of order or never kept, a log

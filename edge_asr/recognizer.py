@@ -183,8 +183,8 @@ class _Tally:
 class Stream:
     """One utterance or one endless microphone. Made by `Recognizer.stream`; use it from one thread at a time.
 
-    `finish` or `close` gives the program back to the recognizer; a `with` block closes. Where a step fails the stream is
-    over, as a part of the audio is lost, and its program is dropped: nobody knows what state it is in.
+    `finish` or `close` gives the program back to the recognizer; a `with` block closes. Where a step fails, the stream
+    is over, as a part of the audio is lost, and its program is dropped: nobody knows what state it is in.
     """
 
     def __init__(self, backend: Backend, threshold: float, give_back: Callable[[Backend], None]) -> None:
@@ -207,8 +207,8 @@ class Stream:
         self._tally = _Tally(metadata.sample_rate_hz)
 
     def accept(self, pcm: np.ndarray) -> Update:
-        """Push any number of samples: mono at the model's rate (`Recognizer.metadata.sample_rate_hz`), float32 in [-1, 1]
-        or int16, [samples].
+        """Push any number of samples: mono at the model's rate (`Recognizer.metadata.sample_rate_hz`), [samples],
+        float32 in [-1, 1] or int16.
 
         How the samples are cut over calls does not change the text. Raises EdgeAsrError where the array is something
         else, which leaves the stream as it was, where a step fails, which ends it, and where it is over.

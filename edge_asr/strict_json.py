@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 writes it, and no more: what Python's own reader takes beyond it, other languages' readers do not."""
+"""JSON as RFC 8259 writes it, and no more: Python's own reader takes what other languages' readers do not."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def sources(named: Sequence[Path], limit: int | None = None) -> list[Source]:
 
 @contextmanager
 def as_waves(found: Sequence[Source], rate_hz: int, advance: Advance = lambda amount: None) -> Iterator[Recordings]:
-    """Convert them, to the rate of the models; the folder goes when it is left. Raises EdgeAsrError that names the file."""
+    """Convert them, to the model's rate; the folder goes when it is left. Raises EdgeAsrError that names the file."""
     digest = hashlib.sha256()
     with tempfile.TemporaryDirectory(prefix="edge-asr-profile-") as name:
         waves, samples = [], 0

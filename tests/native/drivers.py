@@ -44,7 +44,9 @@ def compile_driver(build: Build, name: str, folder: Path, *others: str, sanitize
     return compile_program(folder / name, sources, link, sanitize)
 
 
-def compile_program(program: Path, sources: Sequence[Path], link: Sequence[str] = (), sanitize: str = SANITIZERS) -> Path:
+def compile_program(
+    program: Path, sources: Sequence[Path], link: Sequence[str] = (), sanitize: str = SANITIZERS
+) -> Path:
     """Warnings are errors."""
     checks = [f"-fsanitize={sanitize}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"] if sanitize else []
     headers = [f"-I{NATIVE / part}" for part in ("include", "src", "src/runner")]

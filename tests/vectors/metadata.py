@@ -2,8 +2,8 @@
 
 usage: python -m tests.vectors.metadata
 
-A line has `name`, and `text`, or `utf8` where the text is no text (hexadecimal). It has `accepted`, with the values that
-are read, or `refused`: `foreign`, `contract` (of another version), or the key that breaks the contract.
+A line has `name`, and `text`, or `utf8` where the bytes are no text (hexadecimal). It has `accepted`, with the values
+that are read, or `refused`: `foreign`, `contract` (of another version), or the key that breaks the contract.
 """
 
 from __future__ import annotations
@@ -38,7 +38,15 @@ PLAIN: dict[str, Any] = {
 TELEPHONY = {"sample_rate_hz": 8_000, "chunk_samples": 5_120, "frame_samples": 320}
 MOST = 4_096  # frames of a chunk, and samples of a frame
 KEYS = [key for key in PLAIN if key not in ORDER]
-INTEGERS = ("sample_rate_hz", "chunk_frames", "frame_samples", "chunk_samples", "blank_id", "lower_layers", "upper_layers")
+INTEGERS = (
+    "sample_rate_hz",
+    "chunk_frames",
+    "frame_samples",
+    "chunk_samples",
+    "blank_id",
+    "lower_layers",
+    "upper_layers",
+)
 WHOLE = json.dumps(PLAIN, ensure_ascii=False)
 
 
@@ -79,7 +87,7 @@ def accepted() -> Iterator[dict[str, Any]]:
     yield taken("unknown key, many not deep", WHOLE[:-1] + ', "wide": [' + "[],{}," * 20 + "0]}")
     yield taken("unknown key of numbers", WHOLE[:-1] + ', "n": [-0, 1e-999, 18446744073709551616, -1E+2, 0.0e0]}')
     yield taken("unknown key, a key twice, in two objects", WHOLE[:-1] + ', "a": {"b": 1}, "c": {"b": 1, "a": 2}}')
-    yield taken("brackets in a string", WHOLE[:-1] + ', "s": "' + "[{" * 20 + r'\"' + '"}')
+    yield taken("brackets in a string", WHOLE[:-1] + ', "s": "' + "[{" * 20 + r"\"" + '"}')
     yield taken("a pair of surrogates", written("precision", r'"\u0069nt8"')[:-1] + r', "s": "\ud83d\ude00"}')
     yield taken("threshold 1", written("default_threshold", "1"), default_threshold=1.0)
     yield taken("threshold 0", written("default_threshold", "0"), default_threshold=0.0)
@@ -96,10 +104,14 @@ def accepted() -> Iterator[dict[str, Any]]:
     yield changed("int4", precision="int4")
     yield changed("fp32", precision="fp32")
     yield changed("two pieces", pieces=["", ""], blank_id=1)
-    yield changed("odd pieces", pieces=["<blank>", "", "▁", "▁▁", "é", "日本", "😀", '"\\/\b\f\n\r\t', "\u2028", "\x7f", "a"])
+    yield changed(
+        "odd pieces", pieces=["<blank>", "", "▁", "▁▁", "é", "日本", "😀", '"\\/\b\f\n\r\t', "\u2028", "\x7f", "a"]
+    )
     yield changed("blank is the last", blank_id=2)
     yield changed("nothing is known of it", training={}, exporter={})
-    yield changed("much is known of it", training={"a": "", "b": "▁é😀", "": "x"}, exporter={str(n): "1" for n in range(9)})
+    yield changed(
+        "much is known of it", training={"a": "", "b": "▁é😀", "": "x"}, exporter={str(n): "1" for n in range(9)}
+    )
 
 
 # --- refused
@@ -110,7 +122,21 @@ def refused(name: str, text: str, reason: str) -> dict[str, Any]:
 
 
 def foreign() -> Iterator[dict[str, Any]]:
-    texts = ["", " ", "null", "3", "true", '"edge-asr"', "[]", "{}", "{", "}", "nonsense", "[" + WHOLE + "]", '{"format"']
+    texts = [
+        "",
+        " ",
+        "null",
+        "3",
+        "true",
+        '"edge-asr"',
+        "[]",
+        "{}",
+        "{",
+        "}",
+        "nonsense",
+        "[" + WHOLE + "]",
+        '{"format"',
+    ]
     for text in texts:
         yield refused(f"not an object of ours: {text[:12]!r}", text, FOREIGN)
     for name, text in not_json().items():
@@ -228,7 +254,9 @@ def missing_and_of_another_type() -> Iterator[dict[str, Any]]:
     for key in KEYS:
         yield refused(f"without {key}", without(key), key)
         for value in ("null", "true", "[]", "{}", '"4"', "0.5", "-1"):
-            if not (key == "default_threshold" and value == "0.5") and not (key in ("training", "exporter") and value == "{}"):
+            if not (key == "default_threshold" and value == "0.5") and not (
+                key in ("training", "exporter") and value == "{}"
+            ):
                 yield refused(f"{key} {value}", written(key, value), key)
     for key in INTEGERS:
         right = PLAIN[key]
@@ -250,7 +278,15 @@ def out_of_range() -> Iterator[dict[str, Any]]:
         "precision": ('""', '"INT8"', '"int2"', '"int8 "', '["int8"]', "8"),
         "lower_layers": ("1025",),
         "upper_layers": ("0", "1025"),
-        "pieces": ('["a"]', '"ab"', '["a", 1, "b"]', '["a", null]', r'["a", "\u0000"]', r'["a", "b\u0000c"]', '[["a", "b"]]'),
+        "pieces": (
+            '["a"]',
+            '"ab"',
+            '["a", 1, "b"]',
+            '["a", null]',
+            r'["a", "\u0000"]',
+            r'["a", "b\u0000c"]',
+            '[["a", "b"]]',
+        ),
         "training": ('{"step": 1200}', '{"a": "x", "b": null}', '{"a": {"b": "c"}}', '[["step", "1200"]]', '"step"'),
         "exporter": ('{"torch": 2.13}', '{"dirty": true}', '{"a": []}', '["torch"]'),
     }.items():

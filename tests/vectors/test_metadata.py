@@ -1,4 +1,4 @@
-"""Every reader of metadata makes of `metadata.jsonl` what the table says: Python's here, C++'s and Kotlin's beside it."""
+"""Python reads metadata as `metadata.jsonl` says, from which C++ and Kotlin are tested too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def test_the_file_is_what_its_generator_writes() -> None:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_python_reads_as_the_vector_says(vector: dict[str, Any]) -> None:
-    texts: list[str | bytes] = [bytes.fromhex(vector["utf8"])] if "utf8" in vector else [vector["text"], vector["text"].encode()]
+    texts: list[str | bytes] = (
+        [bytes.fromhex(vector["utf8"])] if "utf8" in vector else [vector["text"], vector["text"].encode()]
+    )
     for text in texts:
         try:
             found: dict[str, Any] = {"accepted": dataclasses.asdict(Metadata.from_json(text))}

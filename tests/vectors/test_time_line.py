@@ -1,4 +1,4 @@
-"""Every time line makes of `time_line.jsonl` the words that it says: Python's here, C++'s and Kotlin's beside it."""
+"""Python's time line makes the words of `time_line.jsonl`, from which C++ and Kotlin are tested too."""
 
 from __future__ import annotations
 

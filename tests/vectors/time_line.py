@@ -3,9 +3,9 @@
 usage: python -m tests.vectors.time_line
 
 A line has `name`, `pieces`, `blank_id`, `frame_samples`, `sample_rate_hz`, `steps` and `finish`. A step has what
-`edge_asr.contract` says a step gives: `samples`, `partial` and `keep` of its real frames, `final`, `index` and `waiting`;
-numbers that are not finite are strings. Then it has the words that became final, and the partial ones: each is its text,
-start and end in seconds, and confidence. `finish` has the last final words. A step that must be refused has `refused`, the
+`edge_asr.contract` says that it gives: `samples`, `partial` and `keep` of its real frames, `final`, `index` and `waiting`; numbers
+that are not finite are strings. Then it has `words`, which became final, and `partial_words`: each is its text, start
+and end in seconds, and confidence. `finish` has the last final words. A step that must be refused has `refused`, the
 message, and is the last.
 
 The words are decoded here from the whole merged line, anew after each step: nothing is kept in between.
@@ -103,7 +103,7 @@ class Stream:
     # --- the reference
 
     def line(self) -> list[Heard]:
-        """The merged line: a skipped frame is blank, a resolved one the final head's, another the intermediate head's."""
+        """The merged line: a skipped frame is blank, a resolved one the final head's, another the other's."""
         resolved = set(self.kept()[: self.resolved])
         heard = []
         for number, frame in enumerate(self.frames):
@@ -121,9 +121,9 @@ class Stream:
         return [word for group in self.groups(self.line()[:known])[:-1] for word in self.word(group)]
 
     def groups(self, line: Sequence[Heard]) -> list[list[tuple[str, int, int, float]]]:
-        """CTC: each run of a token that is not blank is its piece once, and `▁` begins a group. Of each part of a group:
-        text, first and last frame, highest log probability. A part that a later `▁` of its piece ends is heard in the
-        first frame of the run."""
+        """CTC: each run of a token that is not blank is its piece once, and `▁` begins a group. Of each part of a group
+        text, first and last frame, and highest log probability. A part that a later `▁` of its piece ends is heard in
+        the first frame of the run."""
         groups: list[list[tuple[str, int, int, float]]] = [[]]
         for token, members in itertools.groupby(range(len(line)), key=lambda number: line[number].token):
             run = list(members)
@@ -285,7 +285,10 @@ def not_finite() -> Iterator[dict[str, Any]]:
         stream.step(says(stream, [1, 2]), 9)
         good = says(stream, [2])[0]
         bad = [odd if token == position else value for token, value in enumerate(good.partial)]
-        frames = [*says(stream, [1], kept=False), Frame(True, *((bad, good.final) if head == "partial" else (good.partial, bad)))]
+        frames = [
+            *says(stream, [1], kept=False),
+            Frame(True, *((bad, good.final) if head == "partial" else (good.partial, bad))),
+        ]
         message = "the model gave a log probability that is not finite for frame 3: export it again"
         stream.refused(frames, 9, message)
         yield stream.written()
