@@ -10,6 +10,14 @@ from typing import Any
 FOREIGN = "not a model made by edge-asr (its metadata is missing or foreign)"
 CONTRACT = re.compile(r"made for contract \d+, this (?:edge-asr|app) reads contract \d+: .*export the checkpoint again")
 BREACH = re.compile(r"its metadata does not follow contract \d+ \((\w+)\): export it again")
+FILE_REASONS = {  # words of a refusal
+    "is empty (0 bytes)": "empty",
+    "not an ExecuTorch program": "kind",
+    "is cut short": "short",
+    "it has no checksum": "unsealed",
+    "made for contract": "contract",
+    "damaged (checksum": "damaged",
+}
 CONFIDENCE_TOLERANCE = 2e-6  # the vectors have six digits, and other languages float32
 
 
@@ -25,6 +33,11 @@ def reason_of(message: str) -> str:
         return "contract"
     breach = BREACH.fullmatch(message)
     return breach[1] if breach else message
+
+
+def file_reason_of(message: str) -> str:
+    """The words of `program_file.jsonl`."""
+    return next((reason for words, reason in FILE_REASONS.items() if words in message), message)
 
 
 def differences(vector: dict[str, Any], heard: dict[str, Any]) -> list[str]:

@@ -2,11 +2,11 @@
 
 usage: python -m tests.vectors.time_line
 
-A line has `name`, `pieces`, `blank_id`, `frame_samples`, `sample_rate_hz`, `steps` and `finish`. A step has what
-`edge_asr.contract` says that it gives: `samples`, `partial` and `keep` of its real frames, `final`, `index` and `waiting`; numbers
-that are not finite are strings. Then it has `words`, which became final, and `partial_words`: each is its text, start
-and end in seconds, and confidence. `finish` has the last final words. A step that must be refused has `refused`, the
-message, and is the last.
+A line has `name`, `pieces`, `blank_id`, `frame_samples`, `sample_rate_hz`, `steps` and `finish`. A step has `samples`,
+the real ones of its chunk, and what `edge_asr.contract` says that it gives: `partial` and `keep` of its real frames,
+`final`, `index`, `waiting`. Numbers that are not finite are strings. Then it has `words`, which became final, and
+`partial_words`: each is its text, start and end in seconds, and confidence. `finish` has the last final words. A step
+that must be refused has `refused`, the message, and is the last.
 
 The words are decoded here from the whole merged line, anew after each step: nothing is kept in between.
 """
