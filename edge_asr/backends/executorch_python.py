@@ -55,12 +55,12 @@ def _load(runtime: Any, path: Path) -> ExecuTorchPython:
     try:
         # before the first step: loading a method may write the initial state that all methods share
         methods = {name: program.load_method(name).execute for name in (STEP, RESET, METADATA)}
-        text = bytes(methods[METADATA]([])[0].numpy().tobytes()).decode()
+        text = bytes(methods[METADATA]([])[0].numpy().tobytes())
         signature = program.metadata(STEP)
         inputs, outputs = signature.num_inputs(), signature.num_outputs()
         tensors = [signature.input_tensor_meta(0), *(signature.output_tensor_meta(i) for i in range(outputs))]
         shapes = [tuple(tensor.sizes()) for tensor in tensors]
-    except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
+    except (RuntimeError, AttributeError, IndexError) as error:
         raise EdgeAsrError(
             f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
             "export it again with the version installed here"
