@@ -1,4 +1,4 @@
-"""Audio files to 16 kHz mono float32, whole or block by block."""
+"""Audio files to mono float32 at a rate, 16 kHz if none is asked for, whole or block by block."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ import soxr
 
 from edge_asr.errors import EdgeAsrError
 
-SAMPLE_RATE_HZ = 16_000
+SAMPLE_RATE_HZ = 16_000  # of training, and of every model that is not made for another
 BLOCK_S = 1.0
 
 
-def read_audio(path: Path | str) -> np.ndarray:
-    """A whole file as float32 [samples] at 16 kHz: the blocks of `read_blocks`, joined. Raises EdgeAsrError."""
-    return np.concatenate(list(read_blocks(path)))
+def read_audio(path: Path | str, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """A whole file as float32 [samples] at `rate_hz`: the blocks of `read_blocks`, joined. Raises EdgeAsrError."""
+    return np.concatenate(list(read_blocks(path, rate_hz=rate_hz)))
 
 
-def read_blocks(path: Path | str, block_s: float = BLOCK_S) -> Iterator[np.ndarray]:
-    """A file as float32 [samples] blocks at 16 kHz, channels averaged, in memory that does not grow with the file.
+def read_blocks(path: Path | str, block_s: float = BLOCK_S, rate_hz: int = SAMPLE_RATE_HZ) -> Iterator[np.ndarray]:
+    """A file as float32 [samples] blocks at `rate_hz`, channels averaged, in memory that does not grow with the file.
 
     A block holds about `block_s` seconds; none is empty. Raises EdgeAsrError, on the first block or a later one, where
     the file cannot be read, holds no samples, or holds a sample that is not a finite number.
     """
     with _reading(path), soundfile.SoundFile(path) as file:
-        rate_hz = file.samplerate
-        size = max(1, round(block_s * rate_hz))
+        file_hz = file.samplerate
+        size = max(1, round(block_s * file_hz))
         resampler = None
-        if rate_hz != SAMPLE_RATE_HZ:
-            resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
+        if file_hz != rate_hz:
+            resampler = soxr.ResampleStream(file_hz, rate_hz, 1, dtype="float32")
         read = given = 0
         while len(block := file.read(size, dtype="float32", always_2d=True)):
-            _require_finite(block, path, start_s=read / rate_hz, rate_hz=rate_hz)
+            _require_finite(block, path, start_s=read / file_hz, rate_hz=file_hz)
             mono = block.mean(axis=1)
             read += len(mono)
             if resampler is not None:
@@ -53,10 +53,10 @@ def read_blocks(path: Path | str, block_s: float = BLOCK_S) -> Iterator[np.ndarr
 
 
 def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
-    """Play float32 [samples] at 16 kHz faster (speed > 1) or slower, pitch and all."""
+    """Play float32 [samples], of any rate, faster (speed > 1) or slower, pitch and all."""
     if speed == 1.0:
         return samples
-    return soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
+    return soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)  # only the ratio counts
 
 
 def duration_s(path: Path | str) -> float:

@@ -40,8 +40,16 @@ class Word:
 
     text: str
     start_s: float  # start of the frame that emitted its first piece
-    end_s: float  # end of the last frame that emitted its last piece
+    end_s: float  # end of the last frame that emitted its last piece, or of the audio, where that comes first
     confidence: float  # 0 to 1: geometric mean over its pieces of the piece's highest frame probability
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How frames lie in the audio."""
+
+    frame_samples: int
+    sample_rate_hz: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,16 @@ class _Part:
     log_probability: float  # the highest of its frames
 
 
+@dataclass(frozen=True)
+class _Span:
+    """A word that is complete, in frames."""
+
+    text: str
+    first_frame: int
+    last_frame: int
+    confidence: float
+
+
 class TimeLine:
     """Words from the results of the steps, incrementally.
 
@@ -70,60 +88,84 @@ class TimeLine:
     nor speech, as finished words are handed out and forgotten.
     """
 
-    def __init__(self, tokens: Tokens, frame_s: float) -> None:
-        self._frame_s = frame_s
+    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+        self._clock = clock
         self._frames = 0
-        self._resolved = _Collapser(tokens, frame_s)
+        self._samples = 0
+        self._resolved = _Collapser(tokens)
         self._waiting: deque[_Frame] = deque()
 
-    def add(self, result: StepResult, frames: int) -> list[Word]:
-        """Take one step's result, of which the first `frames` rows are real.
+    def add(self, result: StepResult, samples: int) -> list[Word]:
+        """Take one step's result, whose chunk had `samples` real ones. Only a stream's last chunk may end in a frame.
 
         Returns the words that are final from now on: every frame up to the first piece of the next word is resolved.
-        Raises EdgeAsrError where the result breaks the contract (resolved frames out of order, or never kept).
+        Raises EdgeAsrError where the result breaks the contract: frames resolved out of order or never kept, a log
+        probability that is not finite, another number of waiting frames.
         """
+        frames = -(-samples // self._clock.frame_samples)
         if frames:
             best = result.partial[:frames].argmax(axis=1)
             for row in np.flatnonzero(result.keep[:frames]).tolist():
-                token = int(best[row])
-                self._waiting.append(_Frame(self._frames + row, token, float(result.partial[row, token])))
+                self._waiting.append(_frame(self._frames + row, int(best[row]), result.partial[row]))
         self._frames += frames
-        words: list[Word] = []
+        self._samples += samples
+        spans: list[_Span] = []
         for row, number in enumerate(result.index.tolist()):
             if not self._waiting or self._waiting[0].number != number:
                 raise EdgeAsrError(f"the model resolved frame {number}, which was not next: export it again")
             self._waiting.popleft()
-            token = int(result.final[row].argmax())
-            words += self._resolved.add(_Frame(number, token, float(result.final[row, token])))
-        return words
+            spans += self._resolved.add(_frame(number, int(result.final[row].argmax()), result.final[row]))
+        if result.waiting != len(self._waiting):
+            raise EdgeAsrError(
+                f"the model says that {result.waiting} frames wait, and {len(self._waiting)} do: export it again"
+            )
+        return self._timed(spans)
 
     def partial_words(self) -> list[Word]:
         """What follows the final words, as far as it can be told now. Any of it may change."""
         ahead = self._resolved.copy()
-        words = [word for frame in self._waiting for word in ahead.add(frame)]
-        return words + ahead.finish()
+        spans = [span for frame in self._waiting for span in ahead.add(frame)]
+        return self._timed(spans + ahead.finish())
 
     def finish(self) -> list[Word]:
         """The stream has ended and nothing waits: the last word is final, too."""
-        return self._resolved.finish()
+        return self._timed(self._resolved.finish())
+
+    def _timed(self, spans: Iterable[_Span]) -> list[Word]:
+        step, rate_hz = self._clock.frame_samples, self._clock.sample_rate_hz
+        return [
+            Word(
+                text=span.text,
+                start_s=span.first_frame * step / rate_hz,
+                end_s=min((span.last_frame + 1) * step, self._samples) / rate_hz,
+                confidence=span.confidence,
+            )
+            for span in spans
+        ]
+
+
+def _frame(number: int, token: int, log_probabilities: np.ndarray) -> _Frame:
+    """Raises EdgeAsrError where one of them is NaN or infinite."""
+    if not np.isfinite(log_probabilities).all():
+        raise EdgeAsrError(f"the model gave a log probability that is not finite for frame {number}: export it again")
+    return _Frame(number, token, float(log_probabilities[token]))
 
 
 class _Collapser:
     """CTC collapse of kept frames, in order, into words. Frame numbers that are missing are blank."""
 
-    def __init__(self, tokens: Tokens, frame_s: float) -> None:
+    def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._frame_s = frame_s
         self._previous: _Frame | None = None
         self._parts: list[_Part] = []  # of the word that may still grow
         self._in_run = False  # the last part ends at the previous frame, so that a repeat belongs to it
 
     def copy(self) -> _Collapser:
-        twin = _Collapser(self._tokens, self._frame_s)
+        twin = _Collapser(self._tokens)
         twin._previous, twin._parts, twin._in_run = self._previous, list(self._parts), self._in_run
         return twin
 
-    def add(self, frame: _Frame) -> list[Word]:
+    def add(self, frame: _Frame) -> list[_Span]:
         """Words that are complete because this frame opens the next one."""
         previous, self._previous = self._previous, frame
         if frame.token == self._tokens.blank_id:
@@ -131,7 +173,7 @@ class _Collapser:
         if previous is not None and previous.number == frame.number - 1 and previous.token == frame.token:
             self._extend_run(frame)
             return []
-        words: list[Word] = []
+        words: list[_Span] = []
         self._in_run = False
         for position, text in enumerate(self._tokens.pieces[frame.token].split(WORD_START)):
             if position > 0:
@@ -141,17 +183,17 @@ class _Collapser:
                 self._in_run = True
         return words
 
-    def finish(self) -> list[Word]:
+    def finish(self) -> list[_Span]:
         """The open word, if there is one, is complete."""
         parts, self._parts, self._in_run = self._parts, [], False
         if not parts:
             return []
         mean = sum(part.log_probability for part in parts) / len(parts)
         return [
-            Word(
+            _Span(
                 text="".join(part.text for part in parts),
-                start_s=parts[0].first_frame * self._frame_s,
-                end_s=(parts[-1].last_frame + 1) * self._frame_s,
+                first_frame=parts[0].first_frame,
+                last_frame=parts[-1].last_frame,
                 confidence=min(1.0, math.exp(mean)),
             )
         ]

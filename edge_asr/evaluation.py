@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from edge_asr.audio import change_speed, read_audio
 from edge_asr.manifest import Utterance
 from edge_asr.metrics import WerDifference, error_rates, wer_difference
@@ -62,9 +64,14 @@ def decode(
     minute slows all of them. Raises EdgeAsrError that names the audio file."""
     for utterance in utterances:
         for speed in speeds:
-            as_recorded = speed == 1.0  # then it is read block by block, however long it is
-            audio = utterance.audio if as_recorded else change_speed(read_audio(utterance.audio), speed)
+            changed: dict[int, np.ndarray] = {}  # by rate
             for setting in settings:
+                audio: Path | np.ndarray = utterance.audio  # then it is read block by block, however long it is
+                if speed != 1.0:
+                    rate_hz = setting.recognizer.metadata.sample_rate_hz
+                    if rate_hz not in changed:
+                        changed[rate_hz] = change_speed(read_audio(utterance.audio, rate_hz), speed)
+                    audio = changed[rate_hz]
                 yield Decoded(utterance, speed, setting, setting.recognizer.transcribe(audio, setting.threshold))
 
 

@@ -2,7 +2,7 @@
 
 >>> with Recognizer.open("model.pte") as recognizer:
 ...     stream = recognizer.stream()
-...     for block in read_blocks("speech.wav"):
+...     for block in read_blocks("speech.wav", rate_hz=recognizer.metadata.sample_rate_hz):
 ...         print(stream.accept(block).text)
 ...     print(stream.finish().text)
 """
@@ -19,11 +19,11 @@ from typing import Literal
 
 import numpy as np
 
-from edge_asr.audio import SAMPLE_RATE_HZ, read_blocks
+from edge_asr.audio import read_blocks
 from edge_asr.backends.choose import open_backend
 from edge_asr.backends.protocol import Backend, StepResult
 from edge_asr.contract import NEVER_SKIP, Metadata
-from edge_asr.ctc import TimeLine, Word
+from edge_asr.ctc import Clock, TimeLine, Word
 from edge_asr.errors import EdgeAsrError
 from edge_asr.tokens import Tokens
 
@@ -100,10 +100,6 @@ class Recognizer:
         first = load()
         self.metadata: Metadata = first.metadata
         self.backend_name: str = first.name
-        if self.metadata.sample_rate_hz != SAMPLE_RATE_HZ:
-            raise EdgeAsrError(
-                f"the model wants audio at {self.metadata.sample_rate_hz} Hz, this edge-asr gives {SAMPLE_RATE_HZ} Hz"
-            )
         self._load = load
         self._idle = [first]
         self._closed = False
@@ -130,9 +126,10 @@ class Recognizer:
         return Stream(backend or self._load(), value, self._take_back)
 
     def transcribe(self, audio: Path | str | np.ndarray | Iterable[np.ndarray], threshold: Threshold = None) -> Result:
-        """A whole recording: an audio file of any kind, or 16 kHz mono PCM in one array or in blocks."""
+        """A whole recording: an audio file of any kind, which is resampled, or mono PCM at the model's rate
+        (`metadata.sample_rate_hz`) in one array or in blocks."""
         if isinstance(audio, (str, Path)):
-            blocks: Iterable[np.ndarray] = read_blocks(audio)
+            blocks: Iterable[np.ndarray] = read_blocks(audio, rate_hz=self.metadata.sample_rate_hz)
         else:
             blocks = [audio] if isinstance(audio, np.ndarray) else audio
         with self.stream(threshold) as stream:
@@ -165,6 +162,7 @@ class Recognizer:
 class _Tally:
     """Counters while they grow."""
 
+    sample_rate_hz: int
     frames: int = 0
     kept_frames: int = 0
     upper_runs: int = 0
@@ -174,7 +172,7 @@ class _Tally:
     infos: list[StepInfo] = field(default_factory=list)  # since the last answer
 
     def counters(self) -> Counters:
-        audio_s = self.samples / SAMPLE_RATE_HZ
+        audio_s = self.samples / self.sample_rate_hz
         return Counters(self.frames, self.kept_frames, self.upper_runs, self.steps, audio_s, self.compute_s)
 
     def take_infos(self) -> tuple[StepInfo, ...]:
@@ -185,7 +183,8 @@ class _Tally:
 class Stream:
     """One utterance or one endless microphone. Made by `Recognizer.stream`; use it from one thread at a time.
 
-    `finish` or `close` gives the program back to the recognizer; a `with` block closes.
+    `finish` or `close` gives the program back to the recognizer; a `with` block closes. Where a step fails, the stream
+    is over, as a part of the audio is lost, and its program is dropped: nobody knows what state it is in.
     """
 
     def __init__(self, backend: Backend, threshold: float, give_back: Callable[[Backend], None]) -> None:
@@ -194,23 +193,27 @@ class Stream:
         self._threshold = threshold
         self._give_back = give_back
         self._frame_samples = metadata.frame_samples
+        self._sample_rate_hz = metadata.sample_rate_hz
         self._chunk = np.zeros(metadata.chunk_samples, np.float32)
         self._filled = 0  # samples of the chunk that are real
         self._accepted = 0  # samples since the start of the stream
         self._waiting = 0
-        self._line = TimeLine(Tokens(metadata.pieces, metadata.blank_id), metadata.frame_s)
+        self._line = TimeLine(
+            Tokens(metadata.pieces, metadata.blank_id), Clock(metadata.frame_samples, metadata.sample_rate_hz)
+        )
         self._words: list[Word] = []  # all of them, for the result: the text is the one thing that grows
         self._final = ""
         self._partial_words: tuple[Word, ...] = ()
-        self._tally = _Tally()
+        self._tally = _Tally(metadata.sample_rate_hz)
 
     def accept(self, pcm: np.ndarray) -> Update:
-        """Push any number of samples: 16 kHz mono, float32 in [-1, 1] or int16, [samples].
+        """Push any number of samples: mono at the model's rate (`Recognizer.metadata.sample_rate_hz`), [samples],
+        float32 in [-1, 1] or int16.
 
         How the samples are cut over calls does not change the text. Raises EdgeAsrError where the array is something
-        else or the stream is over; a refused array leaves the stream as it was.
+        else, which leaves the stream as it was, where a step fails, which ends it, and where it is over.
         """
-        backend = self._require_open()
+        self._require_open()
         samples = self._checked(pcm)
         partial_before, new_words, done = self._partial_words, [], 0
         while done < len(samples):
@@ -219,7 +222,7 @@ class Stream:
             self._filled += count
             done += count
             if self._filled == len(self._chunk):
-                new_words += self._step(backend, flush=False)
+                new_words += self._step(flush=False)
         self._accepted += len(samples)
         infos = self._tally.take_infos()
         if infos:
@@ -235,15 +238,17 @@ class Stream:
         )
 
     def finish(self) -> Result:
-        """End the stream: run what waits, give the program back. Raises EdgeAsrError where the stream is over."""
-        backend = self._require_open()
+        """End the stream: run what waits, give the program back. Raises EdgeAsrError where a step fails, which ends the
+        stream too, and where it is over."""
+        self._require_open()
         new_words: list[Word] = []
         if self._filled:
-            new_words += self._step(backend, flush=True)
+            new_words += self._step(flush=True)
         while self._waiting:
             before = self._waiting
-            new_words += self._step(backend, flush=True)
+            new_words += self._step(flush=True)
             if self._waiting >= before:
+                self._backend = None
                 raise EdgeAsrError("the model does not end its stream (flushing resolves no frame): export it again")
         new_words += self._settle(self._line.finish())
         self.close()
@@ -269,15 +274,18 @@ class Stream:
     ) -> None:
         self.close()
 
-    def _step(self, backend: Backend, flush: bool) -> list[Word]:
+    def _step(self, flush: bool) -> list[Word]:
         """Run the chunk as far as it is filled, zeros after that."""
+        backend, self._backend = self._require_open(), None  # should it fail
         samples, self._filled = self._filled, 0
         self._chunk[samples:] = 0
         frames = -(-samples // self._frame_samples)
         started_s = time.perf_counter()
         result = backend.step(self._chunk, frames, self._threshold, flush)
         self._count(result, frames, samples, time.perf_counter() - started_s)
-        return self._settle(self._line.add(result, frames))
+        words = self._settle(self._line.add(result, samples))
+        self._backend = backend
+        return words
 
     def _count(self, result: StepResult, frames: int, samples: int, step_s: float) -> None:
         keep = tuple(bool(kept) for kept in result.keep[:frames])
@@ -313,7 +321,7 @@ class Stream:
             raise EdgeAsrError(f"PCM must be float32 in [-1, 1] or int16, not {pcm.dtype}: convert it")
         finite = np.isfinite(pcm)
         if not finite.all():
-            at_s = (self._accepted + int(np.argmin(finite))) / SAMPLE_RATE_HZ
+            at_s = (self._accepted + int(np.argmin(finite))) / self._sample_rate_hz
             raise EdgeAsrError(
                 f"the PCM sample at {at_s:.2f} s is not a finite number (NaN or infinite): mend its source"
             )

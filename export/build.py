@@ -17,7 +17,7 @@ from typing import Any
 from torch import nn
 
 from edge_asr import __version__
-from edge_asr.contract import CONTRACT_VERSION, Metadata
+from edge_asr.contract import CONTRACT_VERSION, PRECISIONS, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint
 from edge_asr.model.config import EncoderConfig
@@ -27,7 +27,7 @@ from edge_asr.source_identity import git_commit
 from export.eager import EagerBackend
 from export.inspect import inspect_pte
 from export.lower import build_program
-from export.quantize import PRECISIONS, quantize
+from export.quantize import quantize
 from export.structure import check_structure
 from export.verify import verify_fp32, verify_text
 

@@ -134,7 +134,7 @@ def read_metadata(path: Path, plan: Any, program: Any) -> Metadata | None:
     except (ValueError, KeyError, TypeError):
         return None
     try:
-        return Metadata.from_json(text.decode())
+        return Metadata.from_json(text)
     except EdgeAsrError as error:
         raise EdgeAsrError(f"{path}: {error}") from None
 

@@ -8,8 +8,6 @@ from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerAxis,
 
 INT4_GROUP = 32  # the group size that XNNPACK's kernels take
 
-PRECISIONS = ("int8", "int4", "fp32")
-
 
 def quantize(module: nn.Module, precision: str) -> None:
     """Quantize every `nn.Linear` in place; activations are quantized at run time, row by row.

@@ -25,7 +25,7 @@ NOISE_LEVEL = 0.003  # of what follows them
 
 def verification_audio(sample_rate_hz: int) -> np.ndarray:
     """The bundled recording, a pause, the recording at a tenth of its level, and noise: float32 [samples]."""
-    speech = read_audio(RECORDING)
+    speech = read_audio(RECORDING, sample_rate_hz)
     noise = np.random.default_rng(0).standard_normal(sample_rate_hz) * NOISE_LEVEL
     pause = np.zeros(int(PAUSE_S * sample_rate_hz))
     return np.concatenate([speech, pause, 0.1 * speech, noise]).astype(np.float32)

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_asr.backends.protocol import StepResult
-from edge_asr.ctc import TimeLine, Word, collapse
+from edge_asr.ctc import Clock, TimeLine, Word, collapse
 from edge_asr.errors import EdgeAsrError
 from edge_asr.tokens import Tokens
 
 BLANK, A, L, HE, BARE, TWO, MUTE = range(7)
 TOKENS = Tokens(pieces=("<blank>", "A", "L", "▁HE", "▁", "▁O▁K", ""), blank_id=BLANK)
+FRAME_SAMPLES = 640
+CLOCK = Clock(FRAME_SAMPLES, sample_rate_hz=16_000)
 FRAME_S = 0.04
 
 
@@ -40,20 +42,20 @@ def rows(tokens: Sequence[int], probabilities: Sequence[float]) -> np.ndarray:
     return out
 
 
-def step(frames: Sequence[Frame], resolved: Sequence[tuple[int, Frame]] = ()) -> StepResult:
+def step(frames: Sequence[Frame], resolved: Sequence[tuple[int, Frame]] = (), waiting: int = 0) -> StepResult:
     return StepResult(
         partial=rows([f.partial for f in frames], [f.probability for f in frames]),
         keep=np.array([f.kept for f in frames], bool),
         final=rows([f.final for _, f in resolved], [f.probability for _, f in resolved]),
         index=np.array([number for number, _ in resolved], np.int64),
-        waiting=0,
+        waiting=waiting,
     )
 
 
 def at_once(frames: Sequence[Frame]) -> tuple[TimeLine, list[Word]]:
     """All frames in one step that resolves every kept one."""
-    line = TimeLine(TOKENS, FRAME_S)
-    words = line.add(step(frames, [(n, f) for n, f in enumerate(frames) if f.kept]), len(frames))
+    line = TimeLine(TOKENS, CLOCK)
+    words = line.add(step(frames, [(n, f) for n, f in enumerate(frames) if f.kept]), len(frames) * FRAME_SAMPLES)
     return line, words
 
 
@@ -93,20 +95,20 @@ def test_a_skipped_frame_is_blank_whatever_the_heads_say() -> None:
 
 
 def test_a_word_is_final_once_the_next_has_begun_and_not_before() -> None:
-    line = TimeLine(TOKENS, FRAME_S)
+    line = TimeLine(TOKENS, CLOCK)
     first, second = kept(HE, L), kept(A, HE)
-    assert line.add(step(first, list(enumerate(first))), 2) == []
+    assert line.add(step(first, list(enumerate(first))), 2 * FRAME_SAMPLES) == []
     assert text(line.partial_words()) == "HEL"
-    assert text(line.add(step(second, list(enumerate(second, start=2))), 2)) == "HELA"
+    assert text(line.add(step(second, list(enumerate(second, start=2))), 2 * FRAME_SAMPLES)) == "HELA"
     assert text(line.partial_words()) == "HE"
     assert text(line.finish()) == "HE"
     assert line.partial_words() == []
 
 
 def test_a_waiting_frame_is_heard_as_the_intermediate_head_says_until_it_is_resolved() -> None:
-    line = TimeLine(TOKENS, FRAME_S)
+    line = TimeLine(TOKENS, CLOCK)
     frame = Frame(True, partial=A, final=L)
-    line.add(step([frame]), 1)
+    line.add(step([frame], waiting=1), FRAME_SAMPLES)
     assert text(line.partial_words()) == "A"
     line.add(step([], [(0, frame)]), 0)
     assert text(line.partial_words()) == "L"
@@ -133,15 +135,50 @@ def test_a_piece_without_text_lengthens_no_word() -> None:
 
 
 def test_a_frame_resolved_out_of_turn_breaks_the_contract() -> None:
-    line = TimeLine(TOKENS, FRAME_S)
+    line = TimeLine(TOKENS, CLOCK)
     frames = kept(A, L)
     with pytest.raises(EdgeAsrError, match="resolved frame 1, which was not next"):
-        line.add(step(frames, [(1, frames[1])]), 2)
+        line.add(step(frames, [(1, frames[1])]), 2 * FRAME_SAMPLES)
 
 
 def test_a_skipped_frame_cannot_be_resolved() -> None:
     with pytest.raises(EdgeAsrError, match="resolved frame 0"):
-        TimeLine(TOKENS, FRAME_S).add(step([SKIPPED], [(0, SKIPPED)]), 1)
+        TimeLine(TOKENS, CLOCK).add(step([SKIPPED], [(0, SKIPPED)]), FRAME_SAMPLES)
+
+
+@pytest.mark.parametrize("says", [-1, 0, 2])
+def test_another_number_of_waiting_frames_breaks_the_contract(says: int) -> None:
+    with pytest.raises(EdgeAsrError, match=rf"says that {says} frames wait, and 1 do: export it again"):
+        TimeLine(TOKENS, CLOCK).add(step([SKIPPED, *kept(A)], waiting=says), 2 * FRAME_SAMPLES)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("token", [BLANK, A, MUTE])
+@pytest.mark.parametrize("head", ["partial", "final"])
+def test_a_log_probability_that_is_not_finite_breaks_the_contract(head: str, token: int, odd: float) -> None:
+    frames = [SKIPPED, *kept(A)]
+    result = step(frames, [(1, frames[1])])
+    getattr(result, head)[-1, token] = odd
+    with pytest.raises(EdgeAsrError, match="not finite for frame 1: export it again"):
+        TimeLine(TOKENS, CLOCK).add(result, 2 * FRAME_SAMPLES)
+
+
+def test_rows_that_do_not_count_may_hold_anything() -> None:
+    result = step([SKIPPED, *kept(A), *kept(A)], [(1, kept(L)[0])])
+    result.partial[[0, 2]] = math.nan
+    line = TimeLine(TOKENS, CLOCK)
+    line.add(result, 2 * FRAME_SAMPLES)
+    assert text(line.finish()) == "L"
+
+
+def test_a_word_ends_where_the_audio_does_though_its_frame_does_not() -> None:
+    line = TimeLine(TOKENS, CLOCK)
+    samples = FRAME_SAMPLES + 123
+    line.add(step(kept(HE, L), waiting=2), samples)
+    (partial,) = line.partial_words()
+    line.add(step([], list(enumerate(kept(HE, L)))), 0)
+    (final,) = line.finish()
+    assert (final.start_s, final.end_s, partial.end_s) == (0.0, samples / 16_000, samples / 16_000)
 
 
 # --- properties
@@ -166,7 +203,9 @@ class Schedule:
             arrived += len(new)
             ready = [n for n in order[resolved:] if n < arrived][:resolve]
             resolved += len(ready)
-            yield line.add(step(new, [(n, self.frames[n]) for n in ready]), len(new)), arrived, resolved
+            waiting = sum(n < arrived for n in order) - resolved
+            result = step(new, [(n, self.frames[n]) for n in ready], waiting)
+            yield line.add(result, len(new) * FRAME_SAMPLES), arrived, resolved
 
 
 schedules = st.builds(Schedule, frame_lists, st.lists(st.tuples(st.integers(0, 5), st.integers(0, 6)), max_size=20))
@@ -174,7 +213,7 @@ schedules = st.builds(Schedule, frame_lists, st.lists(st.tuples(st.integers(0, 5
 
 @given(schedules)
 def test_at_every_moment_the_text_is_the_reference_collapse_of_the_merged_sequence(schedule: Schedule) -> None:
-    line = TimeLine(TOKENS, FRAME_S)
+    line = TimeLine(TOKENS, CLOCK)
     final: list[Word] = []
     for words, arrived, resolved in schedule.run(line):
         final += words
@@ -190,7 +229,7 @@ def test_at_every_moment_the_text_is_the_reference_collapse_of_the_merged_sequen
 
 @given(schedules)
 def test_words_do_not_depend_on_how_the_results_arrived(schedule: Schedule) -> None:
-    line = TimeLine(TOKENS, FRAME_S)
+    line = TimeLine(TOKENS, CLOCK)
     words = [word for new, _, _ in schedule.run(line) for word in new] + line.finish()
     whole, first = at_once(schedule.frames)
     assert words == first + whole.finish()
@@ -206,12 +245,12 @@ def test_words_follow_one_another_in_time_and_confidence_is_a_probability(frames
 
 
 def test_memory_does_not_grow_with_the_stream() -> None:
-    line = TimeLine(TOKENS, FRAME_S)
+    line = TimeLine(TOKENS, CLOCK)
     frames = [*kept(HE, L), SKIPPED, *kept(A)]
 
     def feed(first: int, steps: int) -> int:
         for n in range(first, first + steps):
-            line.add(step(frames, [(4 * n + row, f) for row, f in enumerate(frames) if f.kept]), 4)
+            line.add(step(frames, [(4 * n + row, f) for row, f in enumerate(frames) if f.kept]), 4 * FRAME_SAMPLES)
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
@@ -222,14 +261,14 @@ def test_memory_does_not_grow_with_the_stream() -> None:
 
 
 def test_silence_while_frames_wait_takes_no_memory() -> None:
-    line = TimeLine(TOKENS, FRAME_S)
-    line.add(step(kept(HE)), 1)
-    silence = step([SKIPPED] * 4)
+    line = TimeLine(TOKENS, CLOCK)
+    line.add(step(kept(HE), waiting=1), FRAME_SAMPLES)
+    silence = step([SKIPPED] * 4, waiting=1)
     tracemalloc.start()
-    line.add(silence, 4)
+    line.add(silence, 4 * FRAME_SAMPLES)
     early_bytes = tracemalloc.get_traced_memory()[0]
     for _ in range(2_000):
-        line.add(silence, 4)
+        line.add(silence, 4 * FRAME_SAMPLES)
     late_bytes = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert late_bytes - early_bytes < 2_000

@@ -5,6 +5,7 @@ Each frame of PCM spells out what the model makes of it: see `spell`.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import subprocess
@@ -26,6 +27,7 @@ from edge_asr.ctc import collapse
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer, Result, Stream, Threshold, Update
 from edge_asr.tokens import Tokens
+from tests.beeps import BeepBackend, write_beeps
 
 FRAME_SAMPLES = 5
 CHUNK_FRAMES = 4
@@ -430,10 +432,103 @@ def test_a_closed_recognizer_starts_no_stream_but_lets_an_open_one_end() -> None
     assert stream.finish().text == "AB"
 
 
-def test_a_model_for_another_sample_rate_is_refused() -> None:
-    other = Metadata(**{**METADATA.__dict__, "sample_rate_hz": 8_000})
-    with pytest.raises(EdgeAsrError, match="8000 Hz"):
-        Recognizer(lambda: ScriptedBackend(metadata=other))
+# --- a step that fails
+
+
+@dataclass
+class FailingBackend(ScriptedBackend):
+    """Its second step raises `failure`, or breaks the contract where there is none."""
+
+    failure: BaseException | None = None
+
+    def step(self, pcm: np.ndarray, frames: int, threshold: float, flush: bool) -> StepResult:
+        result = super().step(pcm, frames, threshold, flush)
+        if self.steps == 2:
+            if self.failure:
+                raise self.failure
+            result.partial[0] = math.nan
+        return result
+
+
+FAILURES = [None, EdgeAsrError("the model failed in a step"), KeyboardInterrupt(), MemoryError()]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_step_that_fails_ends_the_stream_and_its_program_is_not_lent_again(
+    failure: BaseException | None, at_the_end: bool
+) -> None:
+    loaded: list[FailingBackend] = []
+
+    def load() -> FailingBackend:
+        loaded.append(FailingBackend(failure=failure))
+        return loaded[-1]
+
+    recognizer = Recognizer(load)
+    stream = recognizer.stream("off")
+    stream.accept(spell(says("ABCL")))
+    with pytest.raises(type(failure) if failure else EdgeAsrError):  # noqa: PT012
+        stream.accept(spell(says("AB" if at_the_end else "ABAB")))
+        stream.finish()
+    for call in (lambda: stream.accept(spell(says("A"))), stream.finish):
+        with pytest.raises(EdgeAsrError, match="this stream is over"):
+            call()
+    stream.close()
+    assert recognizer.transcribe(spell(says("AB"))).text == "AB"
+    assert (len(loaded), loaded[0].steps, loaded[0].resets) == (2, 2, 0)
+
+
+def test_a_model_that_does_not_end_its_stream_ends_it_for_the_host() -> None:
+    stream = Recognizer(lambda: ScriptedBackend(stuck=True)).stream()
+    stream.accept(spell(says("AB")))
+    for error in ("does not end its stream", "this stream is over"):
+        with pytest.raises(EdgeAsrError, match=error):
+            stream.finish()
+
+
+# --- a model of its own rate
+
+
+class TelephonyBackend(BeepBackend):
+    """Of 8 kHz: its frames last 80 ms."""
+
+    metadata = dataclasses.replace(BeepBackend.metadata, sample_rate_hz=8_000)
+
+
+@pytest.mark.parametrize("file_hz", [8_000, 16_000, 44_100])
+def test_a_file_is_brought_to_the_rate_of_the_model(tmp_path: Path, file_hz: int) -> None:
+    path = write_beeps(tmp_path / "beeps.wav", ".x..x.", file_hz)
+    result = Recognizer(TelephonyBackend).transcribe(path)
+    assert result.text == "BEEP BEEP"
+    assert result.counters.audio_s == pytest.approx(1.2, abs=0.001)
+    assert [word.start_s for word in result.words] == pytest.approx([0.2, 0.8], abs=0.08)
+    assert result.counters.frames == 15
+
+
+def test_pcm_is_at_the_rate_of_the_model() -> None:
+    recognizer = Recognizer(TelephonyBackend)
+    samples = np.zeros(2 * recognizer.metadata.sample_rate_hz, np.float32)
+    assert recognizer.transcribe(samples).counters.audio_s == 2.0
+    samples[12_000] = math.nan
+    with pytest.raises(EdgeAsrError, match=r"at 1\.50 s"):
+        recognizer.stream().accept(samples)
+
+
+# --- the end of the audio
+
+
+@given(frame_lists, cuts, short_ends)
+def test_words_lie_inside_the_audio(frames: list[Frame], lengths: list[int], missing: int) -> None:
+    pcm = spell(frames)
+    pcm = pcm[: max(0, len(pcm) - missing)]
+    audio_s = len(pcm) / METADATA.sample_rate_hz
+    stream = scripted()[0].stream("off")
+    answers: list[Update | Result] = [stream.accept(block) for block in cut(pcm, lengths)]
+    words = [word for update in answers if isinstance(update, Update) for word in update.partial_words]
+    result = stream.finish()
+    for word in (*words, *result.words):
+        assert 0 <= word.start_s < word.end_s <= audio_s
+    assert result.counters.audio_s == audio_s
 
 
 # --- conveniences

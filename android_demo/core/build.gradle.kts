@@ -23,4 +23,7 @@ dependencies {
 
 tasks.test {
     useJUnit()
+    val vectors = rootDir.resolve("../tests/vectors") // what readers in every language are tested with
+    inputs.dir(vectors)
+    systemProperty("edge_asr.vectors", vectors.path)
 }

@@ -54,12 +54,12 @@ def _load(runtime: Any, path: Path) -> ExecuTorchPython:
         )
     try:
         step = program.load_method(STEP).execute
-        text = bytes(program.load_method(METADATA).execute([])[0].numpy().tobytes()).decode()
+        text = bytes(program.load_method(METADATA).execute([])[0].numpy().tobytes())
         signature = program.metadata(STEP)
         inputs, outputs = signature.num_inputs(), signature.num_outputs()
         tensors = [signature.input_tensor_meta(0), *(signature.output_tensor_meta(i) for i in range(outputs))]
         shapes = [tuple(tensor.sizes()) for tensor in tensors]
-    except (RuntimeError, AttributeError, IndexError, UnicodeDecodeError) as error:
+    except (RuntimeError, AttributeError, IndexError) as error:
         raise EdgeAsrError(
             f"{path}: this ExecuTorch cannot load it ({_first_line(error)}): "
             "export it again with the version installed here"

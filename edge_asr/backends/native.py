@@ -137,7 +137,7 @@ def load_program(functions: ctypes.CDLL, path: Path) -> Native:
     try:
         described = CMetadata()
         functions.edge_asr_model_metadata(model, byref(described))
-        metadata = Metadata.from_json(described.json.decode())
+        metadata = Metadata.from_json(described.json)
         call(functions.edge_asr_program_load, model, byref(program))
     except EdgeAsrError as error:
         line = str(error)

@@ -25,7 +25,7 @@ SEGMENTS_SIZE = struct.Struct("<Q")
 
 AGAIN = "copy or export it again"
 BLOCK_BYTES = 2**20  # of the file in memory at a time
-OUR_METADATA = re.compile(rb'"format": "%s", "contract_version": (\d+),' % FORMAT.encode())
+OUR_METADATA = re.compile(rb'"format": "%s", "contract_version": (\d{1,9}),' % FORMAT.encode())
 
 
 def check_program_file(path: Path, foreign_too: bool = False) -> int | None:

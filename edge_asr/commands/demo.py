@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.audio import read_audio
 from edge_asr.commands.live_text import LiveText
 from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
@@ -91,7 +91,8 @@ def command(model: Path | None, threshold: float | None, backend: str | None, as
             )
             show.print(f"[bold]{note}[/]")
         heard += [hear(recognizer, u.audio, u.text, value, show) for u in utterances]
-        recordings = [read_audio(RECORDING), *(read_audio(u.audio) for u in utterances)]
+        rate_hz = recognizer.metadata.sample_rate_hz
+        recordings = [read_audio(path, rate_hz) for path in (RECORDING, *(u.audio for u in utterances))]
         with progress_bar("gate on and off", REPEAT) as advance:
             comparison = compare_gate(recognizer, recordings, value, REPEAT, advance)
     with stages("measuring memory in a fresh process"):
@@ -104,13 +105,14 @@ def command(model: Path | None, threshold: float | None, backend: str | None, as
 
 def hear(recognizer: Recognizer, audio: Path, reference: str, threshold: float, console: Console | None) -> Heard:
     """Transcribe one recording; on a terminal at the pace of speech, with the text as it arrives."""
-    samples = read_audio(audio)
+    rate_hz = recognizer.metadata.sample_rate_hz
+    samples = read_audio(audio, rate_hz)
     live = LiveText(sys.stdout) if console and console.is_terminal else None
     if console:
         console.print(f"  [dim]said [/] {escape(reference)}")
     keep: list[bool] = []
     with recognizer.stream(threshold) as stream:
-        for block in np.array_split(samples, max(1, round(len(samples) / SAMPLE_RATE_HZ / BLOCK_S))):
+        for block in np.array_split(samples, max(1, round(len(samples) / rate_hz / BLOCK_S))):
             update = stream.accept(block)
             keep += [kept for step in update.new_steps for kept in step.keep]
             if live:

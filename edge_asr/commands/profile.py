@@ -206,7 +206,7 @@ def command(
     )
     with contextlib.ExitStack() as stack:
         with progress_bar("reading recordings", len(found)) as advance:
-            recordings = stack.enter_context(as_waves(found, advance))
+            recordings = stack.enter_context(as_waves(found, programs.main.metadata.sample_rate_hz, advance))
         with stages("preparing") as tell:
             target: Target = choose_target(target_name, run_with, tell)
             stack.enter_context(target)

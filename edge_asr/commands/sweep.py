@@ -174,7 +174,7 @@ def command(as_json: bool, **options: Any) -> None:
         notice(f"{asked.manifest.name} looks like a test split: it judges the model's own threshold, and chooses none")
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress_bar("reading", len(found)))
-        recordings = stack.enter_context(as_waves(found, advance))
+        recordings = stack.enter_context(as_waves(found, programs[0].metadata.sample_rate_hz, advance))
         target = stack.enter_context(reached(asked.target, stack.enter_context(stages("preparing"))))
         failures = sweep(asked, programs, recordings, target, as_json)
     if failures:

@@ -93,12 +93,13 @@ def transcribe(
     recognizer: Recognizer, name: Path, threshold: float | None, live: LiveText | None, advance: Advance
 ) -> Result:
     """One file, or stdin. The text is shown as it comes where `live` is given; `advance` gets seconds of audio."""
-    blocks = raw_blocks(sys.stdin.buffer) if str(name) == STDIN else read_blocks(name, BLOCK_S)
+    rate_hz = recognizer.metadata.sample_rate_hz
+    blocks = raw_blocks(sys.stdin.buffer) if str(name) == STDIN else read_blocks(name, BLOCK_S, rate_hz)
     with recognizer.stream(threshold) as stream:
         try:
             for block in blocks:
                 update = stream.accept(block)
-                advance(len(block) / SAMPLE_RATE_HZ)
+                advance(len(block) / rate_hz)
                 if live and update.changed:
                     live.show(update.final, update.partial)
             result = stream.finish()

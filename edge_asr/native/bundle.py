@@ -19,7 +19,7 @@ from pathlib import Path
 import soundfile
 
 from edge_asr import __version__
-from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.audio import read_audio
 from edge_asr.backends.program_file import check_program_file
 from edge_asr.contract import CONTRACT_VERSION
 from edge_asr.demo import RECORDING
@@ -28,6 +28,7 @@ from edge_asr.native.build import SDK_LICENCE, Build, build, compilers
 from edge_asr.native.elf import closure
 from edge_asr.native.sdk import SDK_VERSION
 from edge_asr.native.target import Target
+from edge_asr.profiling.program import read_metadata
 from edge_asr.shipped import CORPUS_LICENCE, cached_pte, file_sha256, model_card, shipped_checkpoints
 
 FORMAT = "edge-asr-bundle"
@@ -114,7 +115,8 @@ def fill(folder: Path, built: Build, model: Path, tell: Tell) -> Facts:
     shutil.copy(built.runner, folder / RUNNER)
     for name, library in libraries.items():
         shutil.copyfile(library, folder / name)
-    soundfile.write(folder / DEMO, read_audio(RECORDING), SAMPLE_RATE_HZ, subtype="PCM_16")
+    rate_hz = read_metadata(model).sample_rate_hz
+    soundfile.write(folder / DEMO, read_audio(RECORDING, rate_hz), rate_hz, subtype="PCM_16")
     add_licences(folder / LICENCES, built, model)
     tell("trying it")
     demo_text = hear_demo(folder) if built.target.is_here else None
@@ -128,7 +130,7 @@ def fill(folder: Path, built: Build, model: Path, tell: Tell) -> Facts:
         demo_text=demo_text,
         files=tuple(sorted([README, FACTS, *(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())])),
     )
-    (folder / README).write_text(readme(facts, built.target), encoding="utf-8")
+    (folder / README).write_text(readme(facts, built.target, rate_hz), encoding="utf-8")
     (folder / FACTS).write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
     return facts
 
@@ -157,7 +159,7 @@ def hear_demo(folder: Path) -> str:
     return done.stdout.strip()
 
 
-def readme(facts: Facts, target: Target) -> str:
+def readme(facts: Facts, target: Target, rate_hz: int) -> str:
     """Five lines."""
     heard = f' (it hears "{facts.demo_text}")' if facts.demo_text else ""
     return (
@@ -165,7 +167,7 @@ def readme(facts: Facts, target: Target) -> str:
         f"contract {CONTRACT_VERSION}, ExecuTorch {facts.executorch}, {MODEL} sha256 {facts.model_sha256[:12]}\n"
         f"Needs: Linux on {target.machine} with glibc {facts.glibc} or newer. Copy the whole folder anywhere.\n"
         f"Try:   ./{RUNNER} {DEMO}{heard}; ./{RUNNER} --help tells the rest, --bench measures speed and memory\n"
-        f"Live:  arecord -q -f S16_LE -r {SAMPLE_RATE_HZ} -c 1 -t raw | ./{RUNNER} --raw s16le -\n"
+        f"Live:  arecord -q -f S16_LE -r {rate_hz} -c 1 -t raw | ./{RUNNER} --raw s16le -\n"
         f"Licences of what is in it: {LICENCES}/\n"
     )
 

@@ -90,7 +90,7 @@ def command(audio: tuple[Path, ...], model: Path | None, limit: int | None, pair
     found = sources(audio, limit)
     program = read_program(model_or_shipped(model))
     with contextlib.ExitStack() as stack:
-        recordings = stack.enter_context(as_waves(found))
+        recordings = stack.enter_context(as_waves(found, program.metadata.sample_rate_hz))
         target = stack.enter_context(LocalTarget())
         target.prepare([program.path], recordings.waves)
         advance = stack.enter_context(progress_bar("pairs of passes", pairs))

@@ -50,8 +50,8 @@ def command(
     """
     utterances = read_manifest(manifest)[:limit]
     path = model_or_shipped(model)
-    recordings = [read_audio(utterance.audio) for utterance in utterances]
     with open_model(path, 1, backend) as recognizer, progress_bar("timing", repeat) as advance:
+        recordings = [read_audio(utterance.audio, recognizer.metadata.sample_rate_hz) for utterance in utterances]
         value = recognizer.metadata.default_threshold if threshold is None else threshold
         comparison = compare_gate(recognizer, recordings, value, repeat, advance)
     references = [utterance.text for utterance in utterances]

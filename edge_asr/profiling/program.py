@@ -41,7 +41,7 @@ def read_metadata(path: Path) -> Metadata:
     """The JSON that the exporter wrote; it stands in the file as it is. Raises EdgeAsrError."""
     content = path.read_bytes()
     for found in METADATA_STARTS.finditer(content):
-        text = content[found.start() : found.start() + LONGEST_METADATA].decode("utf-8", errors="replace")
+        text = content[found.start() : found.start() + LONGEST_METADATA].decode("utf-8", errors="surrogateescape")
         try:
             _, end = json.JSONDecoder().raw_decode(text)
             return Metadata.from_json(text[:end])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import soundfile
 
-from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
+from edge_asr.audio import read_audio
 from edge_asr.demo import RECORDING
 from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import read_manifest
@@ -57,16 +57,16 @@ def sources(named: Sequence[Path], limit: int | None = None) -> list[Source]:
 
 
 @contextmanager
-def as_waves(found: Sequence[Source], advance: Advance = lambda amount: None) -> Iterator[Recordings]:
-    """Convert them; the folder goes when it is left. Raises EdgeAsrError that names the file."""
+def as_waves(found: Sequence[Source], rate_hz: int, advance: Advance = lambda amount: None) -> Iterator[Recordings]:
+    """Convert them, to the model's rate; the folder goes when it is left. Raises EdgeAsrError that names the file."""
     digest = hashlib.sha256()
     with tempfile.TemporaryDirectory(prefix="edge-asr-profile-") as name:
         waves, samples = [], 0
         for number, source in enumerate(found):
-            audio = read_audio(source.path)
+            audio = read_audio(source.path, rate_hz)
             wave = Path(name) / f"{number:04d}-{source.path.stem}.wav"
             try:
-                soundfile.write(wave, audio, SAMPLE_RATE_HZ, subtype="PCM_16")
+                soundfile.write(wave, audio, rate_hz, subtype="PCM_16")
             except (OSError, soundfile.SoundFileError) as error:
                 raise EdgeAsrError(f"{wave.parent}: no room for the recordings as WAV ({error}): set TMPDIR") from None
             waves.append(wave)
@@ -75,4 +75,4 @@ def as_waves(found: Sequence[Source], advance: Advance = lambda amount: None) ->
             advance(1)
         texts = tuple(source.text or "" for source in found)
         known = any(source.text is not None for source in found)
-        yield Recordings(tuple(waves), texts if known else None, samples / SAMPLE_RATE_HZ, digest.hexdigest())
+        yield Recordings(tuple(waves), texts if known else None, samples / rate_hz, digest.hexdigest())

@@ -143,7 +143,7 @@ def run_steps(step: Callable[[Any], Any], model: Path, recordings: Sequence[Path
     left = WARM_UP_STEPS + TRACED_STEPS
     while left:
         for recording in recordings:
-            audio = read_audio(recording)
+            audio = read_audio(recording, metadata.sample_rate_hz)
             for start in range(0, len(audio), metadata.chunk_samples):
                 if not left:
                     return

@@ -11,6 +11,7 @@ import pytest
 from tests.android import toolchain
 from tests.android.conftest import CORE
 from tests.android.toolchain import Outcome
+from tests.conftest import REPOSITORY
 
 CLASS = re.compile(r"^(?:internal )?class (\w+)", re.MULTILINE)
 TEST = re.compile(r"^ +@Test\b(?:\([^)]*\))?\s+fun (?:`([^`]+)`|(\w+))\(", re.MULTILINE)
@@ -36,7 +37,8 @@ TESTS = declared(CORE / "test" / "kotlin")
 @pytest.fixture(scope="module")
 def outcomes(core_jar: Path, core_tests_jar: Path) -> dict[str, Outcome]:
     classes = dict.fromkeys(name.rpartition(".")[0] for name in TESTS)
-    return toolchain.run_junit(list(classes), [core_jar, core_tests_jar])
+    vectors = {"edge_asr.vectors": str(REPOSITORY / "tests" / "vectors")}
+    return toolchain.run_junit(list(classes), [core_jar, core_tests_jar], vectors)
 
 
 def require_passed(name: str, outcomes: dict[str, Outcome]) -> None:

@@ -353,7 +353,7 @@ def test_the_profiler_reads_it(made: Made) -> None:
 
 def sha256_of(made: Made) -> str:
     named = [made.folder / audio_name(number) for number in range(UTTERANCES)]
-    with as_waves(sources(named)) as recordings:
+    with as_waves(sources(named), SAMPLE_RATE_HZ) as recordings:
         return recordings.sha256
 
 

@@ -236,9 +236,18 @@ def test_a_program_whose_blocks_hold_one_chunk(toy_of_small_blocks: Path, refuse
         ),
         ('"contract_version": 4', '"contract_version": 3', "contract 3, .* contract 4: export the checkpoint again"),
         ('"edge-asr"', '"edge-tts"', "metadata is missing or foreign"),
-        ('"precision"', '"decision!"', "does not follow contract 4"),
-        ('"chunk_samples": 640', '"chunk_samples": 160', "methods? do(es)? not follow its metadata"),
-        ('"chunk_frames": 4', '"chunk_frames": 8', "methods? do(es)? not follow its metadata"),
+        ('"precision"', '"decision!"', r"does not follow contract 4 \(precision\): export it again"),
+        ('"chunk_samples": 640', '"chunk_samples": 160', r"does not follow contract 4 \(chunk_samples\)"),
+        (
+            '"chunk_samples": 640, "chunk_frames": 4, "frame_samples": 160',
+            '"chunk_samples": 160, "chunk_frames": 4, "frame_samples":  40',
+            "methods? do(es)? not follow its metadata",
+        ),
+        (
+            '"chunk_frames": 4, "frame_samples": 160',
+            '"chunk_frames": 8, "frame_samples":  80',
+            "methods? do(es)? not follow its metadata",
+        ),
         ('"<blank>", ', "           ", "methods? do(es)? not follow its metadata"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +39,17 @@ def compile_driver(build: Build, name: str, folder: Path, *others: str, sanitize
         FUZZ / f"{name}.cpp",
         *(FUZZ / other if (FUZZ / other).is_file() else NATIVE / other for other in others),
     ]
-    program, lib = folder / name, build.library.parent
+    lib = build.library.parent
+    link = [f"-L{lib}", "-ledge_asr", f"-Wl,-rpath,{lib},-rpath-link,{lib}"]
+    return compile_program(folder / name, sources, link, sanitize)
+
+
+def compile_program(
+    program: Path, sources: Sequence[Path], link: Sequence[str] = (), sanitize: str = SANITIZERS
+) -> Path:
+    """Warnings are errors."""
     checks = [f"-fsanitize={sanitize}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"] if sanitize else []
     headers = [f"-I{NATIVE / part}" for part in ("include", "src", "src/runner")]
-    link = [f"-L{lib}", "-ledge_asr", f"-Wl,-rpath,{lib},-rpath-link,{lib}"]
     command = [os.environ.get("CXX", "c++"), *FLAGS, *checks, *headers, *map(str, sources), "-o", str(program), *link]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

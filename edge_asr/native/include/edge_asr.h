@@ -94,7 +94,7 @@ EDGE_ASR_API void edge_asr_program_close(edge_asr_program *program);
 typedef struct {
   const char *text;
   double start_s;   /* start of the frame that emitted its first piece */
-  double end_s;     /* end of the last frame that emitted its last piece */
+  double end_s;     /* end of the last frame that emitted its last piece, or of the audio where that comes first */
   float confidence; /* 0 to 1: geometric mean over its pieces of the piece's highest frame probability */
 } edge_asr_word;
 

@@ -21,7 +21,6 @@ struct Metadata {
 
   int block_frames() const { return kBlockChunks * chunk_frames; }  // rows of an upper block
   int vocabulary() const { return static_cast<int>(pieces.size()); }
-  double frame_s() const { return static_cast<double>(frame_samples) / sample_rate_hz; }
 };
 
 // Throws Failure where the text is not ours, of another contract, or makes no sense.

@@ -32,7 +32,7 @@ constexpr std::size_t kTrailerBytes = 12;    // the magic, and the sum as a litt
 constexpr std::size_t kHeadBytes = 40;       // root offset, file magic, extended header with the size of the segments
 constexpr std::size_t kShortHeadBytes = 32;  // the same without that size
 constexpr std::string_view kOurMetadata = "\"format\": \"edge-asr\", \"contract_version\": ";
-constexpr std::size_t kVersionDigits = 9;
+constexpr std::size_t kMostVersionDigits = 9;
 
 std::uint64_t little_endian(const unsigned char* bytes, std::size_t count) {
   std::uint64_t value = 0;
@@ -134,17 +134,22 @@ bool has_right_checksum(const std::string& path, const OpenFile& file, std::uint
   throw bad_file(path + ": damaged (" + sums.data() + "): bytes have changed on the way: " + kAgain);
 }
 
+// The number that a text begins with, where a comma follows it.
+std::optional<long> version_at(std::string_view text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 0 || digits > kMostVersionDigits || digits == text.size() || text[digits] != ',') return std::nullopt;
+  return std::strtol(std::string(text.substr(0, digits)).c_str(), nullptr, 10);
+}
+
 // The contract that a file without a trailer says it was made for, found by its text.
 std::optional<long> stated_contract(const OpenFile& file) {
-  constexpr std::size_t kOverlap = kOurMetadata.size() + kVersionDigits;
+  constexpr std::size_t kOverlap = kOurMetadata.size() + kMostVersionDigits + 1;
   std::vector<unsigned char> block(kBlockBytes);
   for (std::uint64_t offset = 0;; offset += block.size() - kOverlap) {
     const std::size_t count = file.read(offset, block.data(), block.size());
     const std::string_view text = text_at(block.data(), count);
-    const std::size_t at = text.find(kOurMetadata);
-    if (at != std::string_view::npos) {
-      const std::string digits(text.substr(at + kOurMetadata.size(), kVersionDigits));
-      return std::strtol(digits.c_str(), nullptr, 10);
+    for (std::size_t at = text.find(kOurMetadata); at != std::string_view::npos; at = text.find(kOurMetadata, at + 1)) {
+      if (const auto version = version_at(text.substr(at + kOurMetadata.size()))) return version;
     }
     if (count < block.size()) return std::nullopt;
   }

@@ -124,7 +124,7 @@ void Stream::step(bool flush) {
   const edge_asr_step result = program_->step(chunk_.data(), frames, threshold_, flush);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
   count(result, frames, samples, taken.count());
-  line_.add(result, frames, new_words_);
+  line_.add(result, samples, new_words_);
   over_ = false;
 }
 

@@ -17,7 +17,7 @@ namespace edge_asr {
 struct Word {
   std::string text;
   double start_s;
-  double end_s;
+  double end_s;  // never after the audio's end
   float confidence;
 };
 
@@ -28,6 +28,14 @@ struct Frame {
   double log_probability;
 };
 
+// A word that is complete, in frames.
+struct Span {
+  std::string text;
+  std::int64_t first_frame;
+  std::int64_t last_frame;
+  double confidence;
+};
+
 // What a piece adds: letters to the open word, or, before them, the end of words.
 class Pieces {
  public:
@@ -36,12 +44,10 @@ class Pieces {
   // The text of a piece, cut at each `▁`; some parts are empty.
   const std::vector<std::string>& parts(std::int32_t token) const { return parts_[static_cast<std::size_t>(token)]; }
   std::int32_t blank_id() const { return blank_id_; }
-  double frame_s() const { return frame_s_; }
 
  private:
   std::vector<std::vector<std::string>> parts_;
   std::int32_t blank_id_;
-  double frame_s_;
 };
 
 // CTC collapse of kept frames, in order, into words. Frame numbers that are missing are blank. A copy goes on alone.
@@ -49,8 +55,8 @@ class Collapser {
  public:
   explicit Collapser(const Pieces* pieces) : pieces_(pieces) {}
 
-  void add(const Frame& frame, std::vector<Word>& words);  // appends the words that this frame completes
-  void finish(std::vector<Word>& words);                   // the open word, if there is one, is complete
+  void add(const Frame& frame, std::vector<Span>& words);  // appends the words that this frame completes
+  void finish(std::vector<Span>& words);                   // the open word, if there is one, is complete
 
  private:
   // A run of one token inside one word.
@@ -75,19 +81,24 @@ class TimeLine {
  public:
   explicit TimeLine(const Metadata& metadata);
 
-  // Takes one step's result, of which the first `frames` rows are real; appends the words that are final from now on.
-  // Throws Failure where the result breaks the contract.
-  void add(const edge_asr_step& step, std::int32_t frames, std::vector<Word>& words);
+  // Takes one step's result, whose chunk had `samples` real ones; appends the words that are final from now on. Only the
+  // last chunk of a stream may end in a frame. Throws Failure where the result breaks the contract: frames resolved out
+  // of order or never kept, a log probability that is not finite, another number of waiting frames.
+  void add(const edge_asr_step& step, std::int64_t samples, std::vector<Word>& words);
   void partial_words(std::vector<Word>& words) const;  // what follows the final words; any of it may change
   void finish(std::vector<Word>& words);               // nothing waits: the last word is final, too
   void restart();
 
  private:
   Frame best(const float* log_probabilities, std::int64_t number) const;
+  void append(std::vector<Span>&& spans, std::vector<Word>& words) const;
 
   std::int32_t vocabulary_;
+  std::int64_t frame_samples_;
+  double sample_rate_hz_;
   std::unique_ptr<const Pieces> pieces_;
   std::int64_t frames_ = 0;
+  std::int64_t samples_ = 0;
   Collapser resolved_;
   std::deque<Frame> waiting_;
 };

@@ -43,8 +43,10 @@ class Heard:
 class Transcriber(Protocol):
     """A loaded runtime."""
 
+    sample_rate_hz: int
+
     def hear(self, samples: np.ndarray) -> Iterator[Piece | Heard]:
-        """samples float32 [n] at 16 kHz, streamed: the pieces as they come, then the whole."""
+        """samples float32 [n] at `sample_rate_hz`, streamed: the pieces as they come, then the whole."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def print_lines(runtime: str, load: Callable[[], Transcriber], options: ProcessO
     first: dict[str, float] = {}
     for recording in options.recordings:
         step_ms = []
-        for item in transcriber.hear(read_audio(recording)):
+        for item in transcriber.hear(read_audio(recording, transcriber.sample_rate_hz)):
             if isinstance(item, Piece):
                 first = first or {"first_result_ms": since_process_start_ms(), "first_step_ms": item.ms}
                 step_ms.append(round(item.ms, 4))

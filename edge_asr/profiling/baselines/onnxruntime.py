@@ -13,7 +13,6 @@ import click
 import numpy as np
 import onnxruntime
 
-from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.backends.protocol import StepResult
 from edge_asr.commands.process import run
 from edge_asr.contract import Metadata
@@ -74,16 +73,17 @@ class OnnxTranscriber:
     def __init__(self, model: Path, threads: int) -> None:
         self.recognizer = Recognizer(lambda: OnnxBackend(model, threads))
         self.chunk_samples = self.recognizer.metadata.chunk_samples
+        self.sample_rate_hz = self.recognizer.metadata.sample_rate_hz
 
     def hear(self, samples: np.ndarray) -> Iterator[Piece | Heard]:
         """See `Transcriber.hear`."""
         with self.recognizer.stream() as stream:
             for start in range(0, len(samples), self.chunk_samples):
                 update = stream.accept(samples[start : start + self.chunk_samples])
-                heard_s = (start + self.chunk_samples) / SAMPLE_RATE_HZ
+                heard_s = (start + self.chunk_samples) / self.sample_rate_hz
                 yield from self.pieces(update.new_steps, heard_s, update.final, update.partial)
             result = stream.finish()
-        yield from self.pieces(result.new_steps, len(samples) / SAMPLE_RATE_HZ, result.final, "")
+        yield from self.pieces(result.new_steps, len(samples) / self.sample_rate_hz, result.final, "")
         yield Heard(result.text, result.counters)
 
     def pieces(self, steps: Sequence[StepInfo], heard_s: float, final: str, partial: str) -> Iterator[Piece]:

@@ -34,6 +34,8 @@ def acoustic_model() -> Path:
 class SphinxTranscriber:
     """One decoder for all recordings, each streamed in blocks. Its cepstral mean carries over, as it does live."""
 
+    sample_rate_hz = SAMPLE_RATE_HZ
+
     def __init__(self, language_model: Path, dictionary: Path) -> None:
         for path in (language_model, dictionary):
             if not path.is_file():

@@ -284,7 +284,7 @@ void broken_contracts(const char* path) {
   edge_asr_stream* stream = streaming(model);
   const std::vector<float> good(5'000, 0.1F);
   const std::string before = heard(stream, good);
-  for (const float trigger : {20.0F, 30.0F, 40.0F}) {
+  for (const float trigger : {20.0F, 30.0F, 40.0F, 50.0F}) {
     const std::vector<float> bad(640, trigger);
     OK(edge_asr_stream_restart(stream, &error));
     OK(edge_asr_stream_accept(stream, good.data(), 640, &update, &error));
@@ -296,9 +296,6 @@ void broken_contracts(const char* path) {
     OK(edge_asr_stream_restart(stream, &error));
     HOLDS(heard(stream, good) == before);
   }
-  OK(edge_asr_stream_restart(stream, &error));
-  const std::vector<float> nan_scores(640, 50.0F);
-  heard(stream, nan_scores);
   edge_asr_stream_close(stream);
   edge_asr_model_close(model);
 }

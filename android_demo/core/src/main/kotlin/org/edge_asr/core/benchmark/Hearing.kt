@@ -1,6 +1,7 @@
 package org.edge_asr.core.benchmark
 
 import org.edge_asr.core.program.Program
+import org.edge_asr.core.stream.SAMPLE_RATE_HZ
 import org.edge_asr.core.stream.Stream
 import org.edge_asr.core.stream.Update
 
@@ -22,10 +23,10 @@ class Heard(
     val endOfSpeechMs: Double,
 )
 
-/** Hears recordings with [program] at [threshold], chunk by chunk as a microphone would bring them. */
+/** Hears recordings of [SAMPLE_RATE_HZ] with [program] at [threshold], chunk by chunk as a microphone would bring them. */
 class Listener(private val program: Program, threshold: Float) {
     private val stream = Stream(program, threshold)
-    private val chunk = FloatArray(program.metadata.chunkSamples)
+    private val chunk = program.metadata.let { FloatArray((it.chunkSamples.toLong() * SAMPLE_RATE_HZ / it.sampleRateHz).toInt()) }
 
     /** [beforeChunk] may throw, to end it. Throws what the program throws. */
     fun hear(samples: FloatArray, beforeChunk: () -> Unit = {}): Heard {

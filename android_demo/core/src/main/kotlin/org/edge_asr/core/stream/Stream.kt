@@ -2,11 +2,12 @@ package org.edge_asr.core.stream
 
 import java.util.Locale
 import kotlin.math.abs
+import org.edge_asr.core.audio.Resampler
 import org.edge_asr.core.program.Program
 import org.edge_asr.core.program.ProgramException
 import org.edge_asr.core.program.Step
 
-/** What the microphone and the files are brought to. */
+/** What the microphone and the files are brought to, whatever the rate of the model is. */
 const val SAMPLE_RATE_HZ = 16_000
 
 /** The threshold that keeps every frame. */
@@ -17,9 +18,15 @@ const val NEVER_SKIP = 1f
  * in edge_asr/recognizer.py: how the samples are cut over calls does not change the text. One thread at a time; only
  * [threshold] may be set from another, and holds from the next step on.
  *
+ * Samples come at [pcmHz], and are resampled where the model is of another rate.
+ *
  * Where the program fails ([ProgramException]) the stream is over; only [restart] is allowed then.
  */
-class Stream(private val program: Program, threshold: Float = program.metadata.defaultThreshold) {
+class Stream(
+    private val program: Program,
+    threshold: Float = program.metadata.defaultThreshold,
+    private val pcmHz: Int = SAMPLE_RATE_HZ,
+) {
     /** From 0 to 1; a frame whose blank probability is above it is skipped. Setting another throws [IllegalArgumentException]. */
     @Volatile
     var threshold: Float = checkedThreshold(threshold)
@@ -29,12 +36,14 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
 
     private val metadata = program.metadata
     private val tokens = Tokens(metadata)
+    private val clock = Clock(metadata.frameSamples, metadata.sampleRateHz)
     private val chunk = FloatArray(metadata.chunkSamples)
     private var filled = 0 // samples of the chunk that are real
-    private var accepted = 0L // samples since the start of the stream
+    private var accepted = 0L // samples since the start of the stream, at `pcmHz`
+    private var resampler: Resampler? = null // where the model is of another rate
     private var waiting = 0
     private var over = true
-    private var line = TimeLine(tokens, metadata.frameS)
+    private var line = TimeLine(tokens, clock)
     private val final = StringBuilder()
     private var finalText = ""
     private var partialWords: List<Word> = emptyList()
@@ -44,37 +53,31 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
     private var newSteps = mutableListOf<StepInfo>()
 
     init {
-        if (metadata.sampleRateHz != SAMPLE_RATE_HZ) {
-            throw ProgramException(
-                "the model wants audio at ${metadata.sampleRateHz} Hz, this app gives $SAMPLE_RATE_HZ Hz: take another model",
-            )
-        }
         restart()
     }
 
     /**
-     * Mono, 16 kHz, in -1..1; the first [count] samples of [pcm], any number. Throws [IllegalArgumentException] for NaN or
+     * Mono, at [pcmHz], in -1..1; the first [count] samples of [pcm], any number. Throws [IllegalArgumentException] for NaN or
      * integer-scaled ones, and stays as it was; [IllegalStateException] where the stream is over.
      */
     fun accept(pcm: FloatArray, count: Int = pcm.size): Update {
         requireOpen()
         requireCount(count, pcm.size)
         requireSound(pcm, count)
-        return take(count) { from, at, samples -> pcm.copyInto(chunk, at, from, from + samples) }
+        return heard(pcm, count)
     }
 
     /** The same for samples as a microphone gives them. */
     fun accept(pcm: ShortArray, count: Int = pcm.size): Update {
         requireOpen()
         requireCount(count, pcm.size)
-        return take(count) { from, at, samples ->
-            for (offset in 0 until samples) chunk[at + offset] = pcm[from + offset] * INT16_SCALE
-        }
+        return heard(FloatArray(count) { pcm[it] * INT16_SCALE }, count)
     }
 
     /** Ends the stream: runs what waits. Only [restart] is allowed after it. */
     fun finish(): Update {
         requireOpen()
+        resampler?.finish()?.let { take(it, it.size) }
         if (filled > 0) step(flush = true)
         while (waiting > 0) {
             val before = waiting
@@ -93,7 +96,8 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
     fun restart() {
         over = true // should the reset fail
         program.reset()
-        line = TimeLine(tokens, metadata.frameS)
+        line = TimeLine(tokens, clock)
+        resampler = if (metadata.sampleRateHz == pcmHz) null else Resampler(pcmHz, metadata.sampleRateHz)
         filled = 0
         accepted = 0
         waiting = 0
@@ -107,18 +111,23 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
         over = false
     }
 
-    /** Fills the chunk by [copy] (from, at, samples), and runs it whenever it is full. */
-    private inline fun take(count: Int, copy: (Int, Int, Int) -> Unit): Update {
+    private fun heard(pcm: FloatArray, count: Int): Update {
+        accepted += count
+        val resampled = resampler?.process(pcm, count)
+        take(resampled ?: pcm, resampled?.size ?: count)
+        return answer(if (newSteps.isEmpty()) partialWords else line.partialWords())
+    }
+
+    /** Fills the chunk with samples at the rate of the model, and runs it whenever it is full. */
+    private fun take(pcm: FloatArray, count: Int) {
         var done = 0
         while (done < count) {
             val samples = minOf(count - done, chunk.size - filled)
-            copy(done, filled, samples)
+            pcm.copyInto(chunk, filled, done, done + samples)
             filled += samples
             done += samples
             if (filled == chunk.size) step(flush = false)
         }
-        accepted += count
-        return answer(if (newSteps.isEmpty()) partialWords else line.partialWords())
     }
 
     /** Runs the chunk as far as it is filled, zeros after that. */
@@ -132,7 +141,7 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
         val startedNs = System.nanoTime()
         val result = program.step(chunk, frames, limit, flush)
         val stepNs = System.nanoTime() - startedNs
-        val words = line.add(result, frames)
+        val words = line.add(result, samples)
         over = false
         waiting = result.waiting
         count(result, frames, samples, stepNs, limit)
@@ -183,7 +192,7 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
         for (at in 0 until count) {
             val loudness = abs(pcm[at])
             require(loudness <= Float.MAX_VALUE) { // false for NaN, too
-                val atS = String.format(Locale.ROOT, "%.2f", (accepted + at).toDouble() / metadata.sampleRateHz)
+                val atS = String.format(Locale.ROOT, "%.2f", (accepted + at).toDouble() / pcmHz)
                 "the PCM sample at $atS s is not a finite number (NaN or infinite): mend its source"
             }
             peak = maxOf(peak, loudness)

@@ -12,44 +12,60 @@ import org.edge_asr.core.program.Step
  * Keeps the frames that wait and the parts of the last word, and no other frame: memory grows with neither silence nor
  * speech.
  */
-internal class TimeLine(private val tokens: Tokens, private val frameS: Double) {
+internal class TimeLine(private val tokens: Tokens, private val clock: Clock) {
     private var frames = 0L
-    private val resolved = Collapser(tokens, frameS)
+    private var samples = 0L
+    private val resolved = Collapser(tokens)
     private val waiting = ArrayDeque<Frame>()
 
     /**
-     * Takes one step's result, of which the first [count] rows are real. Returns the words that are final from now on:
-     * every frame up to the first piece of the next word is resolved. Throws [ProgramException] where the result breaks the
-     * contract.
+     * Takes one step's result, whose chunk had [stepSamples] real ones; only the last chunk of a stream may end in a frame.
+     * Returns the words that are final from now on: every frame up to the first piece of the next word is resolved. Throws
+     * [ProgramException] where the result breaks the contract: frames resolved out of order or never kept, a log
+     * probability that is not finite, another number of waiting frames.
      */
-    fun add(step: Step, count: Int): List<Word> {
+    fun add(step: Step, stepSamples: Int): List<Word> {
+        val count = (stepSamples + clock.frameSamples - 1) / clock.frameSamples
         requireShape(step, count)
         for (row in 0 until count) {
             if (step.keep[row]) waiting.addLast(best(step.partial, row, frames + row))
         }
         frames += count
-        val words = mutableListOf<Word>()
+        samples += stepSamples
+        val spans = mutableListOf<Span>()
         for ((row, number) in step.index.withIndex()) {
             if (waiting.firstOrNull()?.number != number) {
                 throw ProgramException("the model resolved frame $number, which was not next: export it again")
             }
             waiting.removeFirst()
-            resolved.add(best(step.final, row, number), words)
+            resolved.add(best(step.final, row, number), spans)
         }
-        return words
+        if (step.waiting != waiting.size) {
+            throw ProgramException("the model says that ${step.waiting} frames wait, and ${waiting.size} do: export it again")
+        }
+        return timed(spans)
     }
 
     /** What follows the final words, as far as it can be told now. Any of it may change. */
     fun partialWords(): List<Word> {
         val ahead = resolved.copy()
-        val words = mutableListOf<Word>()
-        for (frame in waiting) ahead.add(frame, words)
-        ahead.finish(words)
-        return words
+        val spans = mutableListOf<Span>()
+        for (frame in waiting) ahead.add(frame, spans)
+        ahead.finish(spans)
+        return timed(spans)
     }
 
     /** The stream has ended and nothing waits: the last word is final, too. */
-    fun finish(): List<Word> = mutableListOf<Word>().also(resolved::finish)
+    fun finish(): List<Word> = timed(mutableListOf<Span>().also(resolved::finish))
+
+    private fun timed(spans: List<Span>): List<Word> = spans.map {
+        Word(
+            text = it.text,
+            startS = (it.firstFrame * clock.frameSamples).toDouble() / clock.sampleRateHz,
+            endS = minOf((it.lastFrame + 1) * clock.frameSamples, samples).toDouble() / clock.sampleRateHz,
+            confidence = it.confidence,
+        )
+    }
 
     private fun requireShape(step: Step, count: Int) {
         val fits = step.keep.size >= count && step.partial.size >= count * tokens.size &&
@@ -60,12 +76,21 @@ internal class TimeLine(private val tokens: Tokens, private val frameS: Double) 
     private fun best(logProbabilities: FloatArray, row: Int, number: Long): Frame {
         val first = row * tokens.size
         var highest = first
-        for (at in first + 1 until first + tokens.size) {
+        for (at in first until first + tokens.size) {
+            if (!logProbabilities[at].isFinite()) {
+                throw ProgramException("the model gave a log probability that is not finite for frame $number: export it again")
+            }
             if (logProbabilities[at] > logProbabilities[highest]) highest = at
         }
         return Frame(number, highest - first, logProbabilities[highest])
     }
 }
+
+/** How frames lie in the audio. */
+internal class Clock(val frameSamples: Int, val sampleRateHz: Int)
+
+/** A word that is complete, in frames. */
+private class Span(val text: String, val firstFrame: Long, val lastFrame: Long, val confidence: Float)
 
 /** A kept frame on the line; [number] counts from the start of the stream. */
 private class Frame(val number: Long, val token: Int, val logProbability: Float)
@@ -74,13 +99,13 @@ private class Frame(val number: Long, val token: Int, val logProbability: Float)
 private class Part(val text: String, val firstFrame: Long, val lastFrame: Long, val logProbability: Float)
 
 /** CTC collapse of kept frames, in order, into words. Frame numbers that are missing are blank. */
-private class Collapser(private val tokens: Tokens, private val frameS: Double) {
+private class Collapser(private val tokens: Tokens) {
     private var previous: Frame? = null
     private val parts = mutableListOf<Part>() // of the word that may still grow
     private var inRun = false // the last part ends at the previous frame, so that a repeat belongs to it
 
     fun copy(): Collapser {
-        val twin = Collapser(tokens, frameS)
+        val twin = Collapser(tokens)
         twin.previous = previous
         twin.parts.addAll(parts)
         twin.inRun = inRun
@@ -88,7 +113,7 @@ private class Collapser(private val tokens: Tokens, private val frameS: Double) 
     }
 
     /** Adds to [words] those that are complete because this frame opens the next one. */
-    fun add(frame: Frame, words: MutableList<Word>) {
+    fun add(frame: Frame, words: MutableList<Span>) {
         val before = previous
         previous = frame
         if (frame.token == tokens.blankId) return
@@ -106,15 +131,15 @@ private class Collapser(private val tokens: Tokens, private val frameS: Double) 
     }
 
     /** The open word, if there is one, is complete. */
-    fun finish(words: MutableList<Word>) {
+    fun finish(words: MutableList<Span>) {
         inRun = false
         if (parts.isEmpty()) return
         val mean = parts.sumOf { it.logProbability.toDouble() } / parts.size
         words.add(
-            Word(
+            Span(
                 text = parts.joinToString("") { it.text },
-                startS = parts.first().firstFrame * frameS,
-                endS = (parts.last().lastFrame + 1) * frameS,
+                firstFrame = parts.first().firstFrame,
+                lastFrame = parts.last().lastFrame,
                 confidence = minOf(1.0, exp(mean)).toFloat(),
             ),
         )

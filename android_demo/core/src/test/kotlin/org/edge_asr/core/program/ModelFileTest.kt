@@ -6,6 +6,7 @@ import java.io.File
 import java.io.InputStream
 import java.util.Random
 import java.util.zip.CRC32
+import org.edge_asr.core.Vectors
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -46,7 +47,7 @@ class ModelFileTest {
 
     @Test
     fun `a whole file is taken, whatever its size and however it is read`() {
-        for (size in (6..40) + listOf(65_523, 65_524, 65_525, 65_536, 131_072, 200_000)) {
+        for (size in (20..60) + listOf(65_523, 65_524, 65_525, 65_536, 131_072, 200_000)) {
             val whole = sealed(program(size))
             ModelFile.check(ByteArrayInputStream(whole))
             ModelFile.check(pieces(whole))
@@ -55,8 +56,34 @@ class ModelFileTest {
 
     @Test
     fun `the sum of a known text is the one that zlib gives`() {
-        val program = "0000ET12 edge-asr".toByteArray()
-        ModelFile.check(ByteArrayInputStream(program + "EASRSUM1".toByteArray() + byteArrayOf(0x2a, 0x10, 0x3d, 0xfc.toByte())))
+        val program = "0000ET12 edge-asr model".toByteArray()
+        val sum = byteArrayOf(0x4b, 0x3a, 0x91.toByte(), 0xdf.toByte())
+        ModelFile.check(ByteArrayInputStream(program + "EASRSUM1".toByteArray() + sum))
+    }
+
+    @Test
+    fun `files are taken and refused as every other reader does`() {
+        val vectors = Vectors.read("program_file.jsonl")
+        assertTrue(vectors.size > 30)
+        val reasons = mapOf(
+            "the model file is empty (0 bytes)" to setOf("empty"),
+            "not an ExecuTorch program" to setOf("kind"),
+            "the model file is cut short" to setOf("short"),
+            "cut short, or not made by edge-asr" to setOf("short", "unsealed", "contract"), // it does not look for metadata
+            "damaged (checksum" to setOf("damaged"),
+        )
+        val wrong = vectors.mapNotNull { vector ->
+            val bytes = vector.getString("bytes").chunked(2).map { it.toInt(16).toByte() }.toByteArray()
+            val said = try {
+                ModelFile.check(pieces(bytes))
+                null
+            } catch (error: ProgramException) {
+                error.message!!
+            }
+            val found = if (said == null) setOf("null") else reasons.entries.singleOrNull { said.startsWith(it.key) }?.value.orEmpty()
+            if (vector.get("refused").toString() in found) null else "${vector["name"]}: $said"
+        }
+        assertEquals(emptyList<String>(), wrong)
     }
 
     @Test
@@ -78,7 +105,8 @@ class ModelFileTest {
         val program = program(300)
         val whole = sealed(program)
         assertEquals(unsealed, refusal(program))
-        for (size in 1 until whole.size) assertEquals(unsealed, refusal(whole.copyOf(size)))
+        for (size in 32 until whole.size) assertEquals(unsealed, refusal(whole.copyOf(size)))
+        for (size in 1 until 32) assertEquals("the model file is cut short ($size bytes): copy or export it again", refusal(whole.copyOf(size)))
         assertEquals(unsealed, refusal(whole + 0))
         assertEquals(unsealed, refusal(whole + ByteArray(12)))
         assertTrue(refusal(sealed(program) + sealed(program)).startsWith("damaged"))

@@ -2,6 +2,7 @@ package org.edge_asr.core.stream
 
 import java.util.Random
 import kotlin.concurrent.thread
+import org.edge_asr.core.audio.Resampler
 import org.edge_asr.core.program.ProgramException
 import org.edge_asr.core.stream.ScriptedProgram.Companion.CHUNK_FRAMES
 import org.edge_asr.core.stream.ScriptedProgram.Companion.FRAME_S
@@ -298,9 +299,55 @@ class StreamTest {
     }
 
     @Test
-    fun `a model of another sample rate is refused`() {
-        val error = assertThrows(ProgramException::class.java) { Stream(ScriptedProgram(sampleRateHz = 8_000)) }
-        assertEquals("the model wants audio at 8000 Hz, this app gives 16000 Hz: take another model", error.message)
+    fun `a model of another rate is given its own`() {
+        val random = Random(8)
+        val pcm = FloatArray(16_001) { random.nextFloat() - 0.5f }
+        for (modelHz in listOf(8_000, 11_025, 48_000)) {
+            val resampler = Resampler(16_000, modelHz)
+            val expected = (resampler.process(pcm) + resampler.finish()).toList()
+            val other = ScriptedProgram(sampleRateHz = modelHz)
+            val stream = Stream(other)
+            for (round in 0 until 2) { // nothing of the first is left in the second
+                other.calls.clear()
+                stream.restart()
+                for (from in pcm.indices step 777) stream.accept(pcm.copyOfRange(from, minOf(from + 777, pcm.size)))
+                val last = stream.finish()
+                assertEquals(expected, other.calls.flatMap { it.pcm }.take(expected.size))
+                assertTrue(other.calls.flatMap { it.pcm }.drop(expected.size).all { it == 0f })
+                assertEquals(expected.size.toDouble() / modelHz, last.counters.audioS, 0.0)
+            }
+        }
+    }
+
+    @Test
+    fun `samples that are at the rate of the model already stay as they are`() {
+        val other = ScriptedProgram(sampleRateHz = 8_000)
+        val stream = Stream(other, pcmHz = 8_000)
+        val heard = heard(audio("ab.c_cd"), stream)
+        assertEquals(heard(audio("ab.c_cd")).last.final, heard.last.final)
+        assertEquals(7 * FRAME_SAMPLES / 8_000.0, heard.last.counters.audioS, 0.0)
+        stream.restart()
+        val late = FloatArray(4_001).apply { set(4_000, Float.NaN) }
+        assertTrue(refusal { stream.accept(late) }.startsWith("the PCM sample at 0.50 s"))
+    }
+
+    @Test
+    fun `16-bit samples are resampled as others are`() {
+        val pcm = ShortArray(5_000) { (it * 37 % 2_000 - 1_000).toShort() }
+        val (short, float) = List(2) { ScriptedProgram(sampleRateHz = 8_000) }
+        Stream(short).apply { accept(pcm) }.finish()
+        Stream(float).apply { accept(FloatArray(pcm.size) { pcm[it] / 32_768f }) }.finish()
+        assertEquals(float.calls, short.calls)
+    }
+
+    @Test
+    fun `words end where the audio does, though the last frame does not`() {
+        val pcm = audio("ab.cd")
+        for (missing in 0 until FRAME_SAMPLES - 1) {
+            val heard = heard(pcm.copyOf(pcm.size - missing))
+            assertEquals(heard.last.counters.audioS, heard.words.last().endS, 0.0)
+            assertEquals((pcm.size - missing) / 16_000.0, heard.words.last().endS, 0.0)
+        }
     }
 
     // --- the threshold

@@ -1,10 +1,14 @@
 package org.edge_asr.core.stream
 
 import java.util.Random
+import kotlin.math.abs
 import kotlin.math.ln
 import kotlin.math.sqrt
+import org.edge_asr.core.Vectors
 import org.edge_asr.core.program.ProgramException
 import org.edge_asr.core.program.Step
+import org.json.JSONArray
+import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
@@ -28,23 +32,23 @@ class TimeLineTest {
         return out
     }
 
-    private fun step(frames: List<Heard>, resolved: List<Pair<Int, Heard>> = emptyList()) = Step(
+    private fun step(frames: List<Heard>, resolved: List<Pair<Int, Heard>> = emptyList(), waiting: Int = 0) = Step(
         partial = rows(frames.map { it.partial }, frames.map { it.probability }),
         keep = BooleanArray(frames.size) { frames[it].kept },
         final = rows(resolved.map { it.second.final }, resolved.map { it.second.probability }),
         index = LongArray(resolved.size) { resolved[it].first.toLong() },
-        waiting = 0,
+        waiting = waiting,
     )
 
     private fun numbered(frames: List<Heard>, from: Int = 0) =
         frames.withIndex().filter { it.value.kept }.map { it.index + from to it.value }
 
-    private fun line() = TimeLine(tokens, FRAME_S)
+    private fun line() = TimeLine(tokens, Clock(FRAME_SAMPLES, 16_000))
 
     /** All words of frames that arrive in one step which resolves every kept one. */
     private fun spoken(frames: List<Heard>): List<Word> {
         val line = line()
-        return line.add(step(frames, numbered(frames)), frames.size) + line.finish()
+        return line.add(step(frames, numbered(frames)), frames.size * FRAME_SAMPLES) + line.finish()
     }
 
     private fun text(words: List<Word>) = words.joinToString(" ") { it.text }
@@ -74,9 +78,9 @@ class TimeLineTest {
         val line = line()
         val first = kept(HE, L)
         val second = kept(A, HE)
-        assertEquals(emptyList<Word>(), line.add(step(first, numbered(first)), 2))
+        assertEquals(emptyList<Word>(), line.add(step(first, numbered(first)), 2 * FRAME_SAMPLES))
         assertEquals("HEL", text(line.partialWords()))
-        assertEquals("HELA", text(line.add(step(second, numbered(second, from = 2)), 2)))
+        assertEquals("HELA", text(line.add(step(second, numbered(second, from = 2)), 2 * FRAME_SAMPLES)))
         assertEquals("HE", text(line.partialWords()))
         assertEquals("HE", text(line.finish()))
         assertEquals(emptyList<Word>(), line.partialWords())
@@ -86,7 +90,7 @@ class TimeLineTest {
     fun `a waiting frame is heard as the intermediate head says until it is resolved`() {
         val line = line()
         val frame = Heard(true, partial = A, final = L)
-        line.add(step(listOf(frame)), 1)
+        line.add(step(listOf(frame), waiting = 1), FRAME_SAMPLES)
         assertEquals("A", text(line.partialWords()))
         line.add(step(emptyList(), listOf(0 to frame)), 0)
         assertEquals("L", text(line.partialWords()))
@@ -128,20 +132,20 @@ class TimeLineTest {
         val tie = Step(FloatArray(pieces.size), booleanArrayOf(true), FloatArray(0), LongArray(0), 1)
         tie.partial[BLANK] = -1f
         val line = line()
-        line.add(tie, 1)
+        line.add(tie, FRAME_SAMPLES)
         assertEquals("A", text(line.partialWords()))
     }
 
     @Test
     fun `a frame resolved out of turn breaks the contract`() {
         val frames = kept(A, L)
-        val error = assertThrows(ProgramException::class.java) { line().add(step(frames, listOf(1 to frames[1])), 2) }
+        val error = assertThrows(ProgramException::class.java) { line().add(step(frames, listOf(1 to frames[1])), 2 * FRAME_SAMPLES) }
         assertEquals("the model resolved frame 1, which was not next: export it again", error.message)
     }
 
     @Test
     fun `a skipped frame cannot be resolved`() {
-        val error = assertThrows(ProgramException::class.java) { line().add(step(listOf(skipped), listOf(0 to skipped)), 1) }
+        val error = assertThrows(ProgramException::class.java) { line().add(step(listOf(skipped), listOf(0 to skipped)), FRAME_SAMPLES) }
         assertEquals("the model resolved frame 0, which was not next: export it again", error.message)
     }
 
@@ -153,8 +157,67 @@ class TimeLineTest {
             Step(whole.partial, whole.keep.copyOf(1), whole.final, whole.index, 0),
             Step(whole.partial, whole.keep, whole.final.copyOf(13), whole.index, 0),
         )
-        for (step in small) assertThrows(ProgramException::class.java) { line().add(step, 2) }
+        for (step in small) assertThrows(ProgramException::class.java) { line().add(step, 2 * FRAME_SAMPLES) }
     }
+
+    // --- the vectors that every time line is tested with
+
+    @Test
+    fun `words are those of the vectors`() {
+        val vectors = Vectors.read("time_line.jsonl")
+        assertTrue(vectors.size > 100)
+        val wrong = vectors.flatMap { vector -> differences(vector).map { "${vector["name"]}: $it" } }
+        assertEquals(emptyList<String>(), wrong)
+    }
+
+    /** Where this time line makes other words of a vector's steps. */
+    private fun differences(vector: JSONObject): List<String> {
+        val pieces = vector.getJSONArray("pieces").let { all -> List(all.length()) { all.getString(it) } }
+        val clock = Clock(vector.getInt("frame_samples"), vector.getInt("sample_rate_hz"))
+        val line = TimeLine(Tokens(pieces, vector.getInt("blank_id")), clock)
+        val steps = vector.getJSONArray("steps").let { all -> List(all.length()) { all.getJSONObject(it) } }
+        val found = mutableListOf<String>()
+        for ((number, step) in steps.withIndex()) {
+            val words = try {
+                line.add(result(step, pieces.size), step.getInt("samples"))
+            } catch (error: ProgramException) {
+                if (error.message != step.opt("refused")) found += "step $number was refused: ${error.message}"
+                return found
+            }
+            if (step.has("refused")) return found + "step $number was taken"
+            if (!same(words, step.getJSONArray("words"))) found += "step $number has words $words, expected ${step["words"]}"
+            val partial = line.partialWords()
+            if (!same(partial, step.getJSONArray("partial_words"))) found += "step $number has partial words $partial"
+        }
+        val last = line.finish()
+        if (!same(last, vector.getJSONArray("finish"))) found += "the end has $last, expected ${vector["finish"]}"
+        return found
+    }
+
+    /** With a row more than the step has frames, which must not count. */
+    private fun result(step: JSONObject, pieces: Int): Step {
+        val keep = step.getJSONArray("keep")
+        val index = step.getJSONArray("index")
+        return Step(
+            partial = numbers(step.getJSONArray("partial")) + FloatArray(pieces) { Float.NaN },
+            keep = BooleanArray(keep.length() + 1) { it == keep.length() || keep.getInt(it) == 1 },
+            final = numbers(step.getJSONArray("final")),
+            index = LongArray(index.length()) { index.getLong(it) },
+            waiting = step.getInt("waiting"),
+        )
+    }
+
+    private fun numbers(rows: JSONArray): FloatArray =
+        (0 until rows.length()).flatMap { row ->
+            rows.getJSONArray(row).let { all -> List(all.length()) { all[it].toString().toFloat() } } // NaN and Infinity are strings
+        }.toFloatArray()
+
+    private fun same(words: List<Word>, expected: JSONArray): Boolean =
+        words.size == expected.length() && words.withIndex().all { (at, word) ->
+            val other = expected.getJSONArray(at)
+            word.text == other.getString(0) && word.startS == other.getDouble(1) && word.endS == other.getDouble(2) &&
+                abs(word.confidence - other.getDouble(3)) <= CONFIDENCE_TOLERANCE
+        }
 
     // --- properties, over seeded random schedules
 
@@ -181,7 +244,8 @@ class TimeLineTest {
             arrived += new.size
             val ready = order.drop(resolved).filter { it.first < arrived }.take(resolve)
             resolved += ready.size
-            seen(line.add(step(new, ready), new.size), arrived, resolved)
+            val waiting = order.count { it.first < arrived } - resolved
+            seen(line.add(step(new, ready, waiting), new.size * FRAME_SAMPLES), arrived, resolved)
         }
     }
 
@@ -252,7 +316,7 @@ class TimeLineTest {
         var words = 0
         for (n in 0L until steps) {
             val index = LongArray(first.index.size) { first.index[it] + n * frames.size }
-            words += line.add(Step(first.partial, first.keep, first.final, index, 0), frames.size).size
+            words += line.add(Step(first.partial, first.keep, first.final, index, 0), frames.size * FRAME_SAMPLES).size
         }
         assertEquals(steps - 1, words)
         assertEquals("HELA", text(line.finish()))
@@ -266,6 +330,8 @@ class TimeLineTest {
         const val BARE = 4
         const val TWO = 5
         const val MUTE = 6
+        const val FRAME_SAMPLES = 640
         const val FRAME_S = 0.04
+        const val CONFIDENCE_TOLERANCE = 2e-6 // the vectors have six digits, and confidences are floats
     }
 }
