@@ -89,6 +89,12 @@ def energy_estimate_option(function: F) -> F:
     )(function)
 
 
+def anonymous_option(function: F) -> F:
+    return click.option(
+        "--anonymous", is_flag=True, help="Leave users, hosts, serial numbers and folders out of what is written."
+    )(function)
+
+
 def backend_option(function: F) -> F:
     return click.option(
         "--backend",

@@ -1,7 +1,7 @@
 """Energy counters as devices keep them: they wrap, they stand still between updates, and a reset loses what was.
 
-A counter that begins again at 0 looks like one that wraps. Only power tells them apart: a reset taken for a wrap is a rise
-that no device can make.
+A counter that begins again at 0 looks like one that wraps. Only power tells them apart: a reset taken for a wrap is a
+rise that no device can make.
 """
 
 from __future__ import annotations
