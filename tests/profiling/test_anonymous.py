@@ -19,7 +19,7 @@ from edge_asr.profiling.page import page_of
 from edge_asr.profiling.report import Report, from_json, to_json
 from tests.profiling.reports import make_report, make_result
 
-PRIVATE = ("jane", "board", "lab", "R58M12ABCDE", "192.168", "/home", "/srv", "fe80")
+PRIVATE = ("jane", "Jane", "board.lab", "R58M12ABCDE", "192.168", "/home", "/srv", "fe80")
 
 
 def private_report(target: str = "ssh:jane@board.lab:2222/srv/jane files") -> Report:
