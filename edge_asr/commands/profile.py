@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
     OFF,
+    Finite,
     Threshold,
     anonymous_option,
     cpus_option,
@@ -90,9 +91,7 @@ DEFAULTS = Plan()
     show_default=True,
     help="Of each setting; at least 6 for intervals.",
 )
-@click.option(
-    "--cool-down", "cool_down_s", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Rest before each pass."
-)
+@click.option("--cool-down", "cool_down_s", type=Finite(min=0), default=0.0, metavar="S", help="Rest before each pass.")
 @limit_option
 @meter_option
 @click.option(

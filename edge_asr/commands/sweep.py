@@ -16,6 +16,7 @@ import click
 
 from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
+    Finite,
     Threshold,
     anonymous_option,
     cpus_option,
@@ -128,7 +129,7 @@ class AsTyped(click.Command):
 )
 @click.option(
     "--at-most",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=0.2,
     show_default=True,
     metavar="POINTS",

@@ -7,6 +7,7 @@ paths, and sentences (notes, reasons) that quote errors. File names stay, withou
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import shlex
 import socket
@@ -115,8 +116,8 @@ class Anonymizer:
         whole = path.rstrip("./") or "/"
         if whole not in self._shown:
             plain = HOME if A_HOME.fullmatch(whole) else whole.rpartition("/")[2]
-            count = sum(shown == plain or shown.startswith(f"{plain} (") for shown in self._shown.values())
-            self._shown[whole] = f"{plain} ({count + 1})" if count else plain
+            names = (plain if number == 1 else f"{plain} ({number})" for number in itertools.count(1))
+            self._shown[whole] = next(name for name in names if name not in self._shown.values())
         return self._shown[whole]
 
 

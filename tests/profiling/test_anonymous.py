@@ -144,7 +144,7 @@ def test_what_names_nobody_stays(text: str) -> None:
     assert not hide.found
 
 
-parts = st.text("abcXYZ019._- ", min_size=1, max_size=8).filter(lambda text: text.strip(" .") == text)
+parts = st.sampled_from(["a", "a b", "x.pte", "x.pte (2)", "Jane's", "ä,b", "c:d", "-o", "..e"])
 
 
 @given(st.lists(st.lists(parts, min_size=2, max_size=4), min_size=1, max_size=4))

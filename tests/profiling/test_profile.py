@@ -389,6 +389,12 @@ def test_a_damaged_model_is_told_before_anything_is_measured(run: Run, tiny_pte:
     run("profile", "--model", cut).assert_fails("cut.pte", "cut short")
 
 
+@pytest.mark.parametrize("option", ["--cool-down", "--energy-estimate"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_numbers_that_are_none_are_a_misuse(run: Run, option: str, number: str) -> None:
+    run("profile", option, number).assert_fails("is not a finite number", code=2)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_folder_that_may_not_be_written_is_told_at_once(run: Run, tiny_pte: Path, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
