@@ -11,7 +11,8 @@ import click
 from edge_asr.commands.options import json_option
 from edge_asr.commands.screen import notice, print_json
 from edge_asr.errors import EdgeAsrError
-from edge_asr.profiling.compare import Change, Judgement, Pair, doubts, judge, pair_up, read_report, unpaired
+from edge_asr.profiling.comparability import KINDS, differences, require_comparable
+from edge_asr.profiling.compare import Change, Judgement, Pair, judge, pair_up, read_report, unpaired, unquotable
 from edge_asr.profiling.quantities import QUANTITIES
 from edge_asr.profiling.rules import Rule, parse_rule
 
@@ -33,7 +34,17 @@ ROWS = "\n".join(f"  {each.name:<16} {each.unit or '-':<3} {each.meaning}" for e
 HELP = f"""Compare two reports of `edge-asr profile`, setting by setting; a gate for regressions.
 
 A is before, B is after. Settings are paired by name. With --fail-if it exits with {BROKEN} where a rule is broken, and
-with 1 where a rule asks for what was not measured: that is never a pass.
+with 1 where a rule asks for what was not measured, or A and B are not of the same work: that is never a pass.
+--allow-different names what may differ all the same:
+
+\b
+  audio       the recordings
+  texts       their reference texts
+  unfinished  a run that was interrupted, or failed
+  device      machine, target, threads, CPUs, governor; wer, kept, file and limits do not depend on it
+  energy      where energy figures are from
+
+Without --fail-if it shows the comparison, and warns.
 
 \b
 A rule is QUANTITY RELATION LIMIT, and says what fails. RELATION is > >= < or <=. LIMIT is one of
@@ -70,9 +81,25 @@ Exit codes: 0 no rule broken, 1 failed, 2 wrong usage, {BROKEN} a rule is broken
     metavar="NAME[=NAME]",
     help="Only this setting; its name in B after = where it is another. May be repeated. Default: all in both.",
 )
+@click.option(
+    "--allow-different",
+    "allowed",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="Judge the rules though A and B differ in this. May be repeated.",
+)
 @json_option
-def command(before: Path, after: Path, rules: tuple[Rule, ...], settings: tuple[str, ...], as_json: bool) -> int:
+def command(
+    before: Path,
+    after: Path,
+    rules: tuple[Rule, ...],
+    settings: tuple[str, ...],
+    allowed: tuple[str, ...],
+    as_json: bool,
+) -> int:
     old, new = read_report(before), read_report(after)
+    different = list(differences(old, new))
+    require_comparable(different, rules, allowed)
     pairs = pair_up(old, new, [split_setting(text) for text in settings])
     left_out = ([], []) if settings else unpaired(old, new, pairs)
     if rules and left_out[0]:
@@ -81,7 +108,7 @@ def command(before: Path, after: Path, rules: tuple[Rule, ...], settings: tuple[
             f"--setting '{left_out[0][0]}=NAME', or name the settings that are meant"
         )
     judgements = judge(rules, pairs)
-    warnings = [*doubts(old, new)]
+    warnings = [*(each.text for each in different), *unquotable(old, new)]
     warnings += [
         f"only in {path}: '{name}'" for path, names in zip((before, after), left_out, strict=True) for name in names
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,10 @@ from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
+from edge_asr.json_text import json_text
 from edge_asr.manifest import read_manifest
 from edge_asr.metrics import WerDifference
+from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import file_sha256
 
@@ -228,11 +229,11 @@ def hypothesis_line(item: Decoded) -> str:
         "threshold": item.setting.threshold,
         **dataclasses.asdict(item.result.counters),
     }
-    return json.dumps(entry, ensure_ascii=False) + "\n"
+    return json_text(entry) + "\n"
 
 
 def print_evaluation(evaluation: Evaluation, ran_on: str, model: str, compared: Sequence[Compared]) -> None:
-    low, high = evaluation.wer_ci95
+    interval = interval_text(evaluation.wer_ci95)
     errors = f"{evaluation.substitutions} sub, {evaluation.deletions} del, {evaluation.insertions} ins"
     kept = f"{evaluation.kept_frame_ratio:.1%} of {evaluation.frames} frames kept"
     runs = f"{evaluation.upper_runs} upper runs in {evaluation.steps} steps"
@@ -240,8 +241,8 @@ def print_evaluation(evaluation: Evaluation, ran_on: str, model: str, compared: 
     at = "" if evaluation.speeds == (AS_RECORDED,) else f" at speed {speeds}"
     print_rows(
         [
-            ("WER", f"{evaluation.wer:.2f} %  (95 % interval {low:.1f} to {high:.1f}; {errors})"),
-            ("CER", f"{evaluation.cer:.2f} %"),
+            ("WER", f"{rate_text(evaluation.wer, 2)} %  (95 % interval {interval}; {errors})"),
+            ("CER", f"{rate_text(evaluation.cer, 2)} %"),
             ("audio", f"{evaluation.audio_s:.1f} s, {evaluation.utterances} utterances{at}, {evaluation.words} words"),
             ("compute", f"{evaluation.compute_s:.2f} s on {ran_on}, RTF {evaluation.rtf:.4f}"),
             ("gate", f"threshold {shown_threshold(evaluation)}, {kept}, {runs}"),
@@ -253,11 +254,11 @@ def print_evaluation(evaluation: Evaluation, ran_on: str, model: str, compared: 
 
 def shown(compared: Compared) -> str:
     evaluation, difference = compared.evaluation, compared.difference
-    low, high = evaluation.wer_ci95
     least, most = difference.wer_ci95
     gate = f"threshold {shown_threshold(evaluation)}, {evaluation.kept_frame_ratio:.1%} kept"
     change = f"model minus this {difference.wer:+.2f} points ({least:+.1f} to {most:+.1f})"
-    return f"{compared.name}: WER {evaluation.wer:.2f} % ({low:.1f} to {high:.1f}), {gate}; {change}"
+    wer = f"{rate_text(evaluation.wer, 2)} % ({interval_text(evaluation.wer_ci95)})"
+    return f"{compared.name}: WER {wer}, {gate}; {change}"
 
 
 def shown_threshold(evaluation: Evaluation) -> str:

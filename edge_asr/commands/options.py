@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +37,16 @@ class Threshold(click.ParamType):
         if not 0 <= threshold <= 1:
             self.fail(f"{value!r} is neither 'off' nor a number from 0 to 1", param, ctx)
         return threshold
+
+
+class Finite(click.FloatRange):
+    """A number in a range: `nan` is in every range of click's, and `inf` in those without an end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 def model_option(function: F) -> F:
@@ -83,9 +94,15 @@ def meter_option(function: F) -> F:
 def energy_estimate_option(function: F) -> F:
     return click.option(
         "--energy-estimate",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         metavar="WATTS",
         help="Where there is no meter: busy CPU seconds times so many watts, marked an estimate.",
+    )(function)
+
+
+def anonymous_option(function: F) -> F:
+    return click.option(
+        "--anonymous", is_flag=True, help="Leave users, hosts, serial numbers and folders out of what is written."
     )(function)
 
 

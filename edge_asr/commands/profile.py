@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
     OFF,
+    Finite,
     Threshold,
+    anonymous_option,
     cpus_option,
     energy_estimate_option,
     limit_option,
@@ -24,6 +25,7 @@ from edge_asr.commands.options import (
     model_option,
     threads_option,
 )
+from edge_asr.commands.report_files import Outputs
 from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
@@ -32,13 +34,10 @@ from edge_asr.profiling.baselines.choose import Ingredients, choose_baseline
 from edge_asr.profiling.contenders import Contender, gated
 from edge_asr.profiling.meters.choose import MeterOptions, find_meter
 from edge_asr.profiling.meters.log_file import parse_options
-from edge_asr.profiling.output import check_writable, write_whole
-from edge_asr.profiling.page import page_of
 from edge_asr.profiling.program import Program, read_program
 from edge_asr.profiling.recordings import as_waves, sources
-from edge_asr.profiling.report import Report, to_json
+from edge_asr.profiling.report import Report
 from edge_asr.profiling.session import Plan, Session
-from edge_asr.profiling.table import print_report
 from edge_asr.profiling.targets.adb import AdbTarget, Benchmark
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.local import NAME as LOCAL
@@ -47,34 +46,8 @@ from edge_asr.profiling.targets.protocol import Target
 from edge_asr.shipped import CHECKPOINTS
 
 NOT_QUOTABLE = 3  # exit code under --strict
-STDOUT = "-"
 NONE = "none"
-PIPE_WIDTH = 200  # where no terminal limits a table
 DEFAULTS = Plan()
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a report goes besides the screen."""
-
-    json: str | None  # a path, or STDOUT
-    html: Path | None
-
-    def check(self) -> None:
-        """Raises EdgeAsrError where a file could not be written."""
-        for path in self.files():
-            check_writable(path)
-
-    def files(self) -> list[Path]:
-        named = [] if self.json in (None, STDOUT) else [Path(str(self.json))]
-        return named + ([self.html] if self.html else [])
-
-    def write(self, report: Report) -> None:
-        """Raises EdgeAsrError."""
-        if self.json not in (None, STDOUT):
-            write_whole(Path(str(self.json)), to_json(report))
-        if self.html:
-            write_whole(self.html, page_of(report))
 
 
 @click.command("profile")
@@ -118,9 +91,7 @@ class Outputs:
     show_default=True,
     help="Of each setting; at least 6 for intervals.",
 )
-@click.option(
-    "--cool-down", "cool_down_s", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Rest before each pass."
-)
+@click.option("--cool-down", "cool_down_s", type=Finite(min=0), default=0.0, metavar="S", help="Rest before each pass.")
 @limit_option
 @meter_option
 @click.option(
@@ -140,6 +111,7 @@ class Outputs:
 @click.option("--operators", is_flag=True, help="The time of each operator too (needs ExecuTorch's Python packages).")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the report as JSON; - prints it, and nothing else.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page for people.")
+@anonymous_option
 @click.option(
     "--strict", is_flag=True, help=f"Exit with {NOT_QUOTABLE} where the measurement is too noisy to be quoted."
 )
@@ -164,6 +136,7 @@ def command(
     operators: bool,
     json_path: str | None,
     html: Path | None,
+    anonymous: bool,
     strict: bool,
 ) -> int:
     """What a model costs on a device: time, memory, energy, and what its gate saves.
@@ -195,8 +168,8 @@ def command(
     Ctrl-C keeps the finished passes: they are printed and written, and marked. Exit codes: 0 done, 1 failed, 2 wrong
     usage, 3 not to be quoted (with --strict), 130 interrupted.
     """
-    outputs = Outputs(json_path, html)
-    found = sources(audio, limit)
+    outputs = Outputs(json_path, html, anonymous)
+    found = sources(audio, limit, notice)
     outputs.check()
     meter_options = MeterOptions(meter_name, energy_log, parse_options(energy_columns), energy_estimate)
     check_names(against, target_name)
@@ -229,7 +202,7 @@ def command(
 
 def finish(report: Report, outputs: Outputs, strict: bool) -> int:
     """Returns the exit code."""
-    show(report, outputs)
+    outputs.show(report)
     return NOT_QUOTABLE if strict and not report.verdict.quotable else 0
 
 
@@ -239,35 +212,20 @@ def run_session(session: Session, outputs: Outputs, work: Work) -> Report:
     try:
         for _ in rounds:
             if outputs.files():
-                keep(session.report("not finished"), outputs)
+                outputs.keep(session.report("not finished"))
     except (KeyboardInterrupt, EdgeAsrError) as error:
         rounds.close()
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"it failed: {error}"
         report = session.report(reason)
         work.hide()
         if report is not None:
-            show(report, outputs)
+            outputs.show(report)
             where = ", ".join(map(str, outputs.files()))
             notice(f"{reason}; the finished passes are above" + (f" and in {where}" if where else ""))
         raise
     report = session.report()
     assert report is not None
     return report
-
-
-def keep(report: Report | None, outputs: Outputs) -> None:
-    if report is not None:
-        outputs.write(report)
-
-
-def show(report: Report, outputs: Outputs) -> None:
-    """On stdout, and into the files."""
-    outputs.write(report)
-    if outputs.json == STDOUT:
-        click.echo(to_json(report), nl=False)
-    else:
-        console = Console(highlight=False)
-        print_report(report, console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH))
 
 
 # --- what is compared

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +20,7 @@ from rich.progress import (
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
 from edge_asr.commands.quiet import screen
+from edge_asr.json_text import json_text, without_infinities
 
 Advance = Callable[[float], None]
 
@@ -34,15 +33,7 @@ def notice(line: str) -> None:
 
 def print_json(value: Any) -> None:
     """One object on one line of stdout. What JSON has no number for (an infinite rate) is null."""
-    print(json.dumps(without_infinities(value), ensure_ascii=False, allow_nan=False), flush=True)
-
-
-def without_infinities(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_infinities(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_infinities(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(json_text(without_infinities(value)), flush=True)
 
 
 @contextmanager

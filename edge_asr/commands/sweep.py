@@ -16,7 +16,9 @@ import click
 
 from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
+    Finite,
     Threshold,
+    anonymous_option,
     cpus_option,
     energy_estimate_option,
     json_option,
@@ -24,10 +26,12 @@ from edge_asr.commands.options import (
     meter_option,
     threads_option,
 )
+from edge_asr.commands.report_files import tell_what_is_inside
 from edge_asr.commands.screen import notice, print_json, progress_bar, stages
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.profiling.anonymous import Anonymizer
 from edge_asr.profiling.baselines.choose import NAMES, Ingredients, choose_baseline
 from edge_asr.profiling.conditions import describe_device, read_device
 from edge_asr.profiling.contenders import Contender, Gated, gated
@@ -79,6 +83,7 @@ class Asked:
     target: str
     meter_name: str | None
     energy_estimate: float | None
+    anonymous: bool
     line: str  # as it was typed
 
 
@@ -124,7 +129,7 @@ class AsTyped(click.Command):
 )
 @click.option(
     "--at-most",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=0.2,
     show_default=True,
     metavar="POINTS",
@@ -143,6 +148,7 @@ class AsTyped(click.Command):
 )
 @meter_option
 @energy_estimate_option
+@anonymous_option
 @json_option
 def command(as_json: bool, **options: Any) -> None:
     """What each threshold and each file costs and buys, and which to choose.
@@ -168,7 +174,7 @@ def command(as_json: bool, **options: Any) -> None:
     """
     asked = Asked(**options, line=click.get_current_context().meta[TYPED])
     require_extra("sweep", "the picture of a sweep")
-    found = sources([asked.manifest], asked.limit)
+    found = sources([asked.manifest], asked.limit, notice)
     programs = [read_program(model_or_shipped(model)) for model in asked.models or (None,)]
     if is_test_split(asked.manifest):
         notice(f"{asked.manifest.name} looks like a test split: it judges the model's own threshold, and chooses none")
@@ -209,8 +215,9 @@ def sweep(
         raise EdgeAsrError(
             f"{target.name} is emulated: its times mean nothing, so there is nothing to weigh WER against"
         )
+    hide = Anonymizer(target.name, asked.line) if asked.anonymous else None
     circumstances = Circumstances(recordings.sha256, target.name, asked.threads, asked.cpus)
-    with contextlib.closing(Journal(asked.output, circumstances)) as journal:
+    with contextlib.closing(Journal(asked.output, circumstances, hide)) as journal:
         ours = settings(target, programs, asked.thresholds, asked.threads, asked.cpus)
         contenders: list[Contender] = [*ours, *others(asked, programs[0], target)]
         check_names(contenders)
@@ -229,9 +236,12 @@ def sweep(
                 failures=session.failures,
                 own=own_of(ours, programs[0]) if is_test_split(asked.manifest) else None,
             )
-            result = summarize(contenders, ours[0].setting.name, recordings, journal, occasion)
+            whole = summarize(contenders, ours[0].setting.name, recordings, journal, occasion)
+            result = hide(whole) if hide else whole
             write(result, asked.output)
     show(result, asked.output, as_json)
+    if not hide:
+        tell_what_is_inside(result, target.name, asked.line)
     return session.failures
 
 

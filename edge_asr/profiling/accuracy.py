@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from edge_asr.metrics import error_rates, wer_difference
@@ -9,10 +10,12 @@ from edge_asr.profiling.report import Accuracy, WerChange
 
 
 def accuracy_of(references: Sequence[str], heard: Sequence[str]) -> Accuracy:
+    """The references have a word at least. A resample may have none, so that a limit may be infinite: None."""
     rates = error_rates(references, heard)
+    low, high = rates.wer_ci95
     return Accuracy(
         wer=rates.wer,
-        wer_ci95=rates.wer_ci95,
+        wer_ci95=(low if math.isfinite(low) else None, high if math.isfinite(high) else None),
         substitutions=rates.substitutions,
         deletions=rates.deletions,
         insertions=rates.insertions,

@@ -121,27 +121,8 @@ def unmeasured(rule: Rule, setting: str, which: str) -> EdgeAsrError:
     )
 
 
-def doubts(before: Report, after: Report) -> Iterator[str]:
-    """Why the two should perhaps not be compared."""
-    was, now = before.conditions, after.conditions
-    for what, a, b in (
-        ("machines", f"{was.cpu} ({was.machine})", f"{now.cpu} ({now.machine})"),
-        ("targets", was.target, now.target),
-        ("numbers of threads", str(was.threads), str(now.threads)),
-        ("CPUs", was.cpus or "any", now.cpus or "any"),
-        ("governors", was.before.governor or "unknown", now.before.governor or "unknown"),
-    ):
-        if a != b:
-            yield f"measured on different {what}: {a}, then {b}"
-    if before.protocol.recordings_sha256 != after.protocol.recordings_sha256:
-        yield "measured with different audio"
-    was_by, now_by = energy_sources(before), energy_sources(after)
-    if was_by and now_by and was_by != now_by:
-        yield f"energy from different sources: {was_by}, then {now_by}"
+def unquotable(before: Report, after: Report) -> Iterator[str]:
+    """Which of the two is too noisy, and why."""
     for which, report in (("first", before), ("second", after)):
         if not report.verdict.quotable:
             yield f"the {which} report is not fit to quote: {'; '.join(report.verdict.reasons)}"
-
-
-def energy_sources(report: Report) -> str:
-    return ", ".join(sorted({result.energy.source for result in report.results if result.energy.source}))

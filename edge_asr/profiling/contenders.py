@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
 from edge_asr.native.sdk import SDK_VERSION
 from edge_asr.profiling.program import Program
 from edge_asr.profiling.report import Setting
@@ -93,7 +94,8 @@ def gated(
 
 
 def check_unique(contenders: Sequence[Contender]) -> None:
-    """Raises ValueError where two have one name."""
+    """Raises EdgeAsrError where two have one name: six digits of a threshold are in it."""
     names = [contender.setting.name for contender in contenders]
-    if len(set(names)) < len(names):
-        raise ValueError(f"settings must have names of their own: {names}")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise EdgeAsrError(f"two settings are both called {twice!r}: leave one out")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from edge_asr.profiling.prediction import SpeedUp, speed_up
 from edge_asr.profiling.report import Distribution, Energy, Latency, Ratio, Report, Result, WerChange
 from edge_asr.profiling.results import COMPUTE, ENERGY, PEAK_RSS
+from edge_asr.rate_text import NOTHING, interval_text, rate_text
 
-NOTHING = "–"
 MB = 1e6
 SMALLEST_CHANGE = 0.005  # of a ratio that is told as a change
 QUANTITIES = {COMPUTE: "compute", ENERGY: "energy", PEAK_RSS: "peak memory"}
@@ -69,7 +69,7 @@ def wer_text(result: Result) -> str:
     found = result.accuracy
     if found is None:
         return NOTHING
-    return f"{found.wer:.1f} ({found.wer_ci95[0]:.1f} to {found.wer_ci95[1]:.1f})"
+    return f"{rate_text(found.wer)} ({interval_text(found.wer_ci95)})"
 
 
 def energy_text(energy: Energy) -> str:
@@ -148,7 +148,12 @@ ROWS: tuple[tuple[str, str, str, Callable[[Result], str]], ...] = (
         "share of the frames that went through the upper layers",
         lambda result: share(result.kept_frames, result.frames),
     ),
-    ("WER", "% (95 %)", "word error rate from the texts of this very run", wer_text),
+    (
+        "WER",
+        "% (95 %)",
+        "word error rate from the texts of this very run; a limit is a dash where a resample may lack reference words",
+        wer_text,
+    ),
     (
         "peak memory",
         "MB",

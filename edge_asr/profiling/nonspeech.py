@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
+from edge_asr.commands.options import Finite, backend_option, json_option, model_option, threshold_option
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.shipped import file_sha256
@@ -80,7 +80,7 @@ def recordings(minutes: float) -> Iterator[tuple[str, np.ndarray]]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @model_option
 @threshold_option
-@click.option("--minutes", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Of sound, in all.")
+@click.option("--minutes", type=Finite(min=0.1), default=10.0, show_default=True, help="Of sound, in all.")
 @backend_option
 @json_option
 def command(model: Path | None, threshold: float | None, minutes: float, backend: str | None, as_json: bool) -> None:

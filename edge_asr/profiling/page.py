@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,8 @@ from importlib.resources import files
 import jinja2
 
 from edge_asr.profiling import figures
-from edge_asr.profiling.report import Distribution, Report, to_dict
+from edge_asr.profiling.report import Distribution, Report, to_json
+from edge_asr.rate_text import NOTHING
 
 TEMPLATE = "page.html.jinja"
 OPERATORS_SHOWN = 20
@@ -73,7 +73,7 @@ def page_of(report: Report) -> str:
         operators=operator_tables(report),
         verdict=figures.verdict_lines(report),
         devices=device_rows(report),
-        json=json.dumps(to_dict(report), ensure_ascii=False, indent=1),
+        json=to_json(report),
     )
 
 
@@ -204,7 +204,7 @@ def both(before: str | None, after: str | None) -> str | None:
     """Once where nothing has changed."""
     if before == after:
         return before
-    return f"{before or figures.NOTHING} → {after or figures.NOTHING}"
+    return f"{before or NOTHING} → {after or NOTHING}"
 
 
 def numbers(values: Sequence[float] | None) -> str | None:

@@ -34,16 +34,25 @@ class Recordings:
     """What every setting hears, in this order."""
 
     waves: tuple[Path, ...]  # 16 kHz mono 16-bit WAV, each of another name
-    texts: tuple[str, ...] | None  # references, one a recording
+    texts: tuple[str, ...] | None  # references, one a recording; None where none of them has a word
     audio_s: float
     sha256: str  # of names and samples
 
     def __len__(self) -> int:
         return len(self.waves)
 
+    @property
+    def references_sha256(self) -> str | None:
+        if self.texts is None:
+            return None
+        return hashlib.sha256("".join(f"{text}\n" for text in self.texts).encode()).hexdigest()
 
-def sources(named: Sequence[Path], limit: int | None = None) -> list[Source]:
-    """Audio files, or one manifest; of nothing, the bundled recording. Raises EdgeAsrError."""
+
+def sources(
+    named: Sequence[Path], limit: int | None = None, tell: Callable[[str], None] = lambda line: None
+) -> list[Source]:
+    """Audio files, or one manifest; of nothing, the bundled recording. `tell` gets a line where a manifest has no words
+    to measure accuracy with. Raises EdgeAsrError."""
     if not named:
         return [Source(RECORDING, None)]
     manifests = [path for path in named if path.suffix.lower() in MANIFEST_SUFFIXES]
@@ -52,6 +61,8 @@ def sources(named: Sequence[Path], limit: int | None = None) -> list[Source]:
     if manifests:
         utterances = read_manifest(manifests[0], text_required=False)[:limit]
         known = any(utterance.text for utterance in utterances)
+        if not known:
+            tell(f"{manifests[0]}: no reference words: accuracy is not measured, all else is")
         return [Source(utterance.audio, utterance.text if known else None) for utterance in utterances]
     return [Source(path, None) for path in named][:limit]
 
@@ -74,5 +85,5 @@ def as_waves(found: Sequence[Source], rate_hz: int, advance: Advance = lambda am
             digest.update(source.path.name.encode() + b"\0" + audio.tobytes())
             advance(1)
         texts = tuple(source.text or "" for source in found)
-        known = any(source.text is not None for source in found)
+        known = any(source.text for source in found)
         yield Recordings(tuple(waves), texts if known else None, samples / rate_hz, digest.hexdigest())

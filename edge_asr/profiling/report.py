@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.json_text import json_text
+from edge_asr.profiling.report_versions import upgraded
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = "edge-asr-profile"
 
 EnergyKind = Literal["measured", "estimate", "not measured"]
@@ -83,7 +85,7 @@ class Accuracy:
     """Against the references of the manifest, from the bytes that were timed. Percent."""
 
     wer: float
-    wer_ci95: tuple[float, float]
+    wer_ci95: tuple[float | None, float | None]  # a limit is null where resamples may lack reference words
     substitutions: int
     deletions: int
     insertions: int
@@ -194,6 +196,7 @@ class Protocol:
     cool_down_s: float
     recordings: int
     recordings_sha256: str  # of their names and samples
+    references_sha256: str | None  # of their reference texts, in order; null where there are none
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,7 @@ class Verdict:
     quotable: bool
     reasons: tuple[str, ...]  # what was too noisy, one line each
     spread: float | None  # the widest relative spread of a setting's passes
+    unfinished: str | None = None  # why it ended early; null where it did not
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,7 @@ class Report:
 
 def to_json(report: Report) -> str:
     """Indented, with a final newline. Raises ValueError where a figure is not finite."""
-    return json.dumps(to_dict(report), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return json_text(to_dict(report), indent=1) + "\n"
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -247,7 +251,11 @@ def from_json(text: str) -> Report:
         raise EdgeAsrError(
             f"a profile of schema {version}, this edge-asr reads up to schema {SCHEMA_VERSION}: upgrade edge-asr"
         )
-    report: Report = _decode(Report, value, "")
+    report: Report = _decode(Report, upgraded(value), "")
+    names = [result.setting.name for result in report.results]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise EdgeAsrError(f"not a profile: two of its settings are called {twice!r}: measure again")
     return report
 
 
@@ -286,7 +294,7 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
             return number
     if kind in (str, bool, int) and type(value) is kind:
         return value
-    raise EdgeAsrError(f"not a profile: {where.lstrip('.') or 'it'} is {json.dumps(value)[:60]}")
+    raise EdgeAsrError(f"not a profile: {where.lstrip('.') or 'it'} is {json_text(value)[:60]}")
 
 
 def _decode_object(kind: Any, value: Any, where: str) -> Any:

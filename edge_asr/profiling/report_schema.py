@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import re
 import types
 import typing
 from pathlib import Path
 from typing import Any, Literal
 
+from edge_asr.json_text import json_text
 from edge_asr.profiling import report
 from edge_asr.profiling.report import FORMAT, SCHEMA_VERSION, Report
 
@@ -76,7 +76,7 @@ def schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    return json.dumps(schema(), ensure_ascii=False, indent=1) + "\n"
+    return json_text(schema(), indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -159,6 +159,7 @@ class Session:
                 cool_down_s=self.plan.cool_down_s,
                 recordings=len(self.recordings),
                 recordings_sha256=self.recordings.sha256,
+                references_sha256=self.recordings.references_sha256,
             ),
             results=tuple(results),
             ratios=tuple(ratios),

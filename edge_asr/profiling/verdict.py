@@ -17,7 +17,7 @@ def judge(measured: Sequence[Seen], conditions: Conditions, unfinished: str | No
     timed = [] if conditions.emulated else measured
     spreads = {seen.name: relative_spread(seen.compute_s) for seen in timed if len(seen.passes) > 1}
     reasons = [*([unfinished] if unfinished else []), *noise(measured, spreads, conditions)]
-    return Verdict(not reasons, tuple(reasons), max(spreads.values(), default=None))
+    return Verdict(not reasons, tuple(reasons), max(spreads.values(), default=None), unfinished)
 
 
 def noise(measured: Sequence[Seen], spreads: dict[str, float], conditions: Conditions) -> Iterator[str]:

@@ -27,6 +27,7 @@ from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.ctc import collapse
 from edge_asr.errors import EdgeAsrError
+from edge_asr.json_text import json_text, without_infinities
 from edge_asr.manifest import Utterance, read_manifest, write_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
@@ -545,7 +546,7 @@ class Trainer:
     def record(self, entry: dict[str, Any]) -> None:
         if self.rank == 0:
             with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+                file.write(json_text(without_infinities(entry)) + "\n")
 
 
 def pad(

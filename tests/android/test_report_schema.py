@@ -76,6 +76,7 @@ def window_cases(chance: random.Random) -> list[dict[str, Any]]:
                 "clock_s": chance.choice((0.0, 0.01)),
                 "repeats": chance.random() < 0.5,
                 "resolution_j": chance.choice((0.0, 0.05)),
+                "highest_w": chance.choice((1.5, 1000.0)),  # the former is less than some rises
             }
         )
     return cases
@@ -203,7 +204,8 @@ def test_energy_of_a_window_is_pythons(figures: Figures, kind: str) -> None:
                 how |= {"max_gap_s": case["max_gap_s"], "repeats": case["repeats"]}
                 window = integrate_power(times_s, values, begin_s, end_s, **how)
             else:
-                window = integrate_counter(times_s, values, begin_s, end_s, resolution_j=case["resolution_j"], **how)
+                how |= {"resolution_j": case["resolution_j"], "highest_w": case["highest_w"]}
+                window = integrate_counter(times_s, values, begin_s, end_s, **how)
         except EdgeAsrError:
             refused += 1
             assert answer == "refused"

@@ -63,6 +63,9 @@ def test_a_rate_without_reference_words_is_null_in_json(
 ) -> None:
     manifest = write_manifest(tmp_path / "empty.jsonl", [{"audio_filepath": beeps.name, "text": ""}])
     assert run("evaluate", manifest, "--model", beep_model, "--json").json["wer"] is None
+    out = run("evaluate", manifest, "--model", beep_model).out
+    assert "– %  (95 % interval – to –; 0 sub, 0 del, 2 ins)" in out
+    assert "inf" not in out
 
 
 def test_an_unwritable_hypotheses_file_is_told_before_decoding(

@@ -83,11 +83,33 @@ def test_a_sweep_leaves_five_files_that_say_the_same(run: Run, tiny_pte: Path, m
     assert passes_in(tmp_path / "out") == 8 + 2  # and the reference beside each
 
 
+def test_an_anonymous_sweep_names_no_folder_in_any_file(
+    run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    line = ["sweep", manifest, "--model", tiny_pte, "--thresholds", "0.9", "--passes", 1, "-o", out]
+    outcome = run(*line, "--anonymous")
+    assert outcome.code == 0, outcome.err
+    assert "--anonymous" not in outcome.err
+    assert {path.name for path in out.iterdir()} == FILES
+    for file in out.iterdir():
+        for folder in (tmp_path, tiny_pte.parent):
+            assert str(folder).encode() not in file.read_bytes(), file
+    assert str(tmp_path) not in outcome.out
+    assert json.loads((out / "sweep.json").read_text())["command"].startswith(
+        "edge-asr sweep dev.jsonl --model tiny.pte"
+    )
+    told = run(*line)  # the passes are there: the same files again, with the paths
+    assert "the report names absolute paths; --anonymous leaves that out" in told.err
+    assert str(tmp_path) in (out / "sweep.json").read_text()
+
+
 def test_a_manifest_without_text_is_timed(run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path) -> None:
     bare = write_manifest(tmp_path / "bare.jsonl", [{"audio_filepath": "one.wav"}])
     outcome = run("sweep", bare, "--model", tiny_pte, "--thresholds", "0.9", "--passes", 1, "-o", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("No recommendation: the manifest has no reference words")
+    assert f"{bare}: no reference words" in outcome.err.splitlines()[0]
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
 
 

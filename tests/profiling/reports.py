@@ -75,6 +75,8 @@ def make_report(
     threads: int = 1,
     emulated: bool = False,
     recordings_sha256: str = "ef" * 32,
+    references_sha256: str | None = "ab" * 32,
+    unfinished: str | None = None,
     reasons: tuple[str, ...] = (),
 ) -> Report:
     snapshot = Snapshot("performance", (2_400.0,), {"cpu": 50.0}, False, 0.1, 0.0)
@@ -84,9 +86,9 @@ def make_report(
         conditions=Conditions(
             target, emulated, machine, cpu, 4, "Linux 6.1", None, threads, None, snapshot, snapshot, {"edge_asr": "1"}
         ),
-        protocol=Protocol(1, 3, 1, 5, True, 0.0, 10, recordings_sha256),
+        protocol=Protocol(1, 3, 1, 5, True, 0.0, 10, recordings_sha256, references_sha256),
         results=results,
         ratios=(),
         wer_changes=(),
-        verdict=Verdict(not reasons, reasons, 0.01),
+        verdict=Verdict(not reasons, reasons, 0.01, unfinished),
     )

@@ -282,6 +282,101 @@ def test_it_warns_where_the_two_may_not_be_comparable(run: Run, write: Write) ->
         assert part in outcome.err
 
 
+DIFFERENT: dict[str, dict[str, Any]] = {
+    "audio": {"recordings_sha256": "00" * 32},
+    "texts": {"references_sha256": "00" * 32},
+    "unfinished": {"unfinished": "interrupted", "reasons": ("interrupted",)},
+}
+
+
+@pytest.mark.parametrize("rule", ["rtf>1.05x", "wer>+0.2", "peak_rss>25MB"])
+@pytest.mark.parametrize("kind", DIFFERENT)
+@pytest.mark.parametrize("turned", [False, True])
+def test_reports_of_other_work_are_no_pass(run: Run, write: Write, kind: str, rule: str, turned: bool) -> None:
+    """They are shown, but a gate must not open for them, whichever of the two is the odd one."""
+    a, b = (
+        write("a.json", make_report(make_result("x"))),
+        write("b.json", make_report(make_result("x"), **DIFFERENT[kind])),
+    )
+    first, second = (b, a) if turned else (a, b)
+    shown = run("compare", first, second)
+    assert shown.code == 0
+    assert "rtf" in shown.out
+    assert shown.err
+    gate = ("compare", first, second, "--fail-if", rule)
+    run(*gate).assert_fails("the rules cannot be judged", f"--allow-different {kind}")
+    run(*gate, "--json").assert_fails("the rules cannot be judged")
+    allowed = run(*gate, "--allow-different", kind)
+    assert allowed.code == 0
+    assert "held" in allowed.out
+    assert allowed.err == shown.err
+    others = [other for other in DIFFERENT if other != kind]
+    run(*gate, *(word for other in others for word in ("--allow-different", other))).assert_fails(kind)
+
+
+def test_all_that_differs_is_told_at_once(run: Run, write: Write) -> None:
+    a = write("a.json", make_report(make_result("x")))
+    b = write("b.json", make_report(make_result("x"), **DIFFERENT["audio"], **DIFFERENT["unfinished"]))
+    run("compare", a, b, "--fail-if", "rtf>1x").assert_fails(
+        "different audio",
+        "the second report is of a run that ended early: interrupted",
+        "--allow-different audio --allow-different unfinished",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "refused", "judged"),
+    [
+        ({"cpu": "Xeon"}, "device", ["rtf>1.05x", "peak_rss>1.1x", "energy>1.1x"], ["wer>+1", "kept>+1", "file>1x"]),
+        ({"threads": 2}, "device", ["step_p99>+1"], ["step_p99>13", "wer>+1"]),
+        ({"target": "ssh:pi@board"}, "device", ["compute>1.1x"], ["wer>3"]),
+    ],
+)
+def test_times_of_another_device_are_no_pass(
+    run: Run, write: Write, change: dict[str, Any], kind: str, refused: list[str], judged: list[str]
+) -> None:
+    """Nor memory, nor energy; accuracy and a limit whatever A was do not depend on A's device."""
+    result = make_result("x", mj_per_audio_s=3.0)
+    a, b = write("a.json", make_report(result)), write("b.json", make_report(result, **change))
+    for rule in refused:
+        run("compare", a, b, "--fail-if", rule).assert_fails("measured on different", f"--allow-different {kind}")
+        assert run("compare", a, b, "--fail-if", rule, "--allow-different", kind).code == 0
+    for rule in judged:
+        assert run("compare", a, b, "--fail-if", rule).code == 0
+
+
+def test_energy_of_another_source_is_no_pass(run: Run, write: Write) -> None:
+    result = make_result("x", mj_per_audio_s=3.0)
+    other = replace(result, energy=replace(result.energy, source="log:ppk.csv"))
+    a, b = write("a.json", make_report(result)), write("b.json", make_report(other))
+    run("compare", a, b, "--fail-if", "energy>1.1x").assert_fails("energy from different sources")
+    assert run("compare", a, b, "--fail-if", "energy>1.1x", "--allow-different", "energy").code == 0
+    assert run("compare", a, b, "--fail-if", "rtf>1.1x", "--fail-if", "energy>4").code == 0
+
+
+def test_an_anonymous_report_is_of_a_host_like_the_other(run: Run, write: Write) -> None:
+    reports = {name: make_report(make_result("x"), target=name) for name in ("ssh:USER@HOST", "ssh:pi@board", "local")}
+    hidden, named, local = (write(f"{number}.json", report) for number, report in enumerate(reports.values()))
+    assert run("compare", hidden, named, "--fail-if", "rtf>1x").err == ""
+    run("compare", local, hidden, "--fail-if", "rtf>1x").assert_fails("different targets")
+
+
+def test_a_report_that_does_not_know_its_texts_is_no_pass(run: Run, write: Write) -> None:
+    """As an older edge-asr wrote it; one without accuracy has no texts to know."""
+    unknown = write("a.json", make_report(make_result("x"), references_sha256=None))
+    bare = write("b.json", make_report(make_result("x", wer=None), references_sha256=None))
+    run("compare", unknown, unknown, "--fail-if", "rtf>1x").assert_fails("lacks a hash of its reference texts")
+    assert run("compare", bare, bare, "--fail-if", "rtf>1x").code == 0
+
+
+def test_two_settings_of_one_name_are_no_report(run: Run, write: Write) -> None:
+    """Whichever came last would be judged."""
+    a = write("a.json", make_report(make_result("x")))
+    b = write("b.json", make_report(make_result("x", rtf=1.0), make_result("x")))
+    run("compare", a, b, "--fail-if", "rtf>1.05x").assert_fails("b.json: not a profile: two of its settings", "'x'")
+    run("compare", a, b).assert_fails("b.json")
+
+
 def test_files_that_are_no_reports(run: Run, write: Write, tmp_path: Path) -> None:
     a = write("a.json", make_report(make_result("x")))
     (tmp_path / "broken.json").write_text("{")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_asr.commands import profile
+from edge_asr.commands import profile, report_files
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.profiling import session, stages
@@ -157,6 +157,39 @@ def test_a_manifest_without_text_gives_latency_only(run: Run, tiny_pte: Path, tm
     assert "no reference texts: accuracy is not measured" in report.notes
 
 
+def test_words_that_are_missing_are_told_before_anything_is_measured(
+    run: Run, tiny_pte: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times and memory need no words, so it goes on: who wanted a WER sees the line, and stops it."""
+    write_beeps(tmp_path / "one.wav", ".x.x.")
+    manifest = write_manifest(tmp_path / "empty.jsonl", [{"audio_filepath": "one.wav", "text": " "}])
+    line = ["profile", manifest, "--model", tiny_pte, "--passes", 1, "--json", "-"]
+    outcome = run(*line)
+    assert f"{manifest}: no reference words: accuracy is not measured, all else is" in outcome.err
+    report = report_of(outcome)
+    assert (report.results[0].accuracy, report.wer_changes, report.protocol.references_sha256) == (None, (), None)
+    assert report.results[0].latency
+    fails_in_pass(1, EdgeAsrError("the device has gone"), monkeypatch)
+    assert "no reference words" in run(*line).err.splitlines()[0]
+
+
+def test_a_reference_without_words_loses_no_measurement(run: Run, tiny_pte: Path, tmp_path: Path) -> None:
+    """A quarter of the resamples of these two have errors and no words: WER has no upper limit."""
+    for name in ("one", "two"):
+        write_beeps(tmp_path / f"{name}.wav", ".x.x.")
+    entries = [{"audio_filepath": "one.wav", "text": ""}, {"audio_filepath": "two.wav", "text": "A B"}]
+    manifest = write_manifest(tmp_path / "half.jsonl", entries)
+    page = tmp_path / "page.html"
+    line = ["profile", manifest, "--model", tiny_pte, "--threshold", "off", "--against", "none", "--passes", 1]
+    report = report_of(run(*line, "--json", "-", "--html", page))
+    accuracy = report.results[0].accuracy
+    assert accuracy
+    assert accuracy.insertions > 0  # else this shows nothing
+    assert accuracy.wer_ci95[1] is None
+    assert " to –)" in run(*line).out
+    assert " to –)" in page.read_text()
+
+
 def test_an_estimate_is_called_one_everywhere(run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path) -> None:
     plan = functools.partial(Plan, cold_starts=1, metered_pass_s=1.2, idle_s=1.2, stages=False)
     page = tmp_path / "page.html"
@@ -216,6 +249,36 @@ def test_json_in_a_file_leaves_the_table_on_the_screen(
     assert "real-time factor" in outcome.out
     assert from_json((tmp_path / "p.json").read_text()).results
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.jsonl", "one.wav", "p.json", "two.wav"]
+
+
+def test_an_anonymous_report_names_no_folder(run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path) -> None:
+    """Absolute paths are what a local report holds, and by default a line says so."""
+    files = tmp_path / "p.json", tmp_path / "p.html"
+    line = ["profile", manifest, "--model", tiny_pte, "--passes", 1, "--json", files[0], "--html", files[1]]
+    open_outcome = run(*line)
+    assert open_outcome.err == "edge-asr: the report names absolute paths; --anonymous leaves that out\n"
+    assert str(tmp_path) in files[0].read_text()
+    hidden_outcome = run(*line, "--anonymous")
+    assert hidden_outcome.err == ""
+    for text in (files[0].read_text(), files[1].read_text(), hidden_outcome.out):
+        assert str(tmp_path) not in text
+        assert str(tiny_pte.parent) not in text
+    report = from_json(files[0].read_text())
+    assert report.command.startswith("edge-asr profile manifest.jsonl --model tiny.pte --passes 1 --json p.json")
+
+
+def test_passes_so_far_are_anonymous_too(
+    run: Run, tiny_pte: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed leaves the file of the round before."""
+    fails_in_pass(6, EdgeAsrError(f"{tmp_path}/x: the device has gone"), monkeypatch)
+    kept: list[str] = []
+    write = report_files.write_whole
+    monkeypatch.setattr(report_files, "write_whole", lambda path, text: (kept.append(text), write(path, text)))
+    assert run("profile", manifest, "--model", tiny_pte, "--json", tmp_path / "p.json", "--anonymous").code == 1
+    assert len(kept) > 2
+    assert not [text for text in kept if str(tmp_path) in text]
+    assert from_json(kept[-1]).verdict.unfinished == "it failed: x: the device has gone"
 
 
 def fails_in_pass(number: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +371,7 @@ def test_strict_has_a_code_of_its_own_for_what_is_not_to_be_quoted(run: Run, tin
         (["--energy-columns", "nonsense"], "KEY=VALUE"),
         (["a.wav", "b.jsonl"], "a manifest stands alone"),
         (["--cpus", "1000"], "CPU"),
+        (["--threshold", "0.7", "--threshold", "0.70000001"], "two settings are both called 'gate 0.7'"),
         (["--target", "adb", "--against", "pocketsphinx"], "this machine only"),
     ],
 )
@@ -323,6 +387,12 @@ def test_a_damaged_model_is_told_before_anything_is_measured(run: Run, tiny_pte:
     cut = tmp_path / "cut.pte"
     cut.write_bytes(tiny_pte.read_bytes()[:50_000])
     run("profile", "--model", cut).assert_fails("cut.pte", "cut short")
+
+
+@pytest.mark.parametrize("option", ["--cool-down", "--energy-estimate"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_numbers_that_are_none_are_a_misuse(run: Run, option: str, number: str) -> None:
+    run("profile", option, number).assert_fails("is not a finite number", code=2)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+import edge_asr
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.report import SCHEMA_VERSION, Report, from_json, to_dict, to_json
 from edge_asr.profiling.report_schema import SCHEMA_FILE, schema_text
@@ -51,6 +54,71 @@ def test_what_is_not_finite_is_not_written(report: Report, value: float) -> None
     broken = dataclasses.replace(first, audio_s=value)
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json(dataclasses.replace(report, results=(broken, *others)))
+
+
+def test_nothing_that_is_measured_is_written_but_by_the_strict_writer() -> None:
+    """`json.dumps` writes NaN and Infinity, which are no JSON: only `json_text` may call it."""
+    package = Path(edge_asr.__file__).parent
+    for file in [*package.glob("profiling/**/*.py"), *package.glob("commands/*.py")]:
+        called = [node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)]
+        assert not {"dump", "dumps"} & set(called), file
+
+
+@pytest.mark.parametrize("interval", [(1.0, None), (None, None)])
+def test_an_interval_without_a_limit_goes_there_and_back(report: Report, interval: tuple[float | None, ...]) -> None:
+    (first, *others) = report.results
+    assert first.accuracy
+    accuracy = dataclasses.replace(first.accuracy, wer_ci95=interval)
+    unlimited = dataclasses.replace(report, results=(dataclasses.replace(first, accuracy=accuracy), *others))
+    text = to_json(unlimited)
+    assert from_json(text) == unlimited
+    jsonschema.validate(json.loads(text), SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_references_have_a_hash_of_their_own(report: Report) -> None:
+    assert report.protocol.references_sha256 == RECORDINGS.references_sha256
+    assert len({dataclasses.replace(RECORDINGS, texts=texts).references_sha256 for texts in OTHER_TEXTS}) == 4
+
+
+OTHER_TEXTS = (RECORDINGS.texts, None, ("ONE", "TWO TWO", "FOUR"), ("ONE", "TWO", "TWO THREE"))
+
+
+def first_version(report: Report, reasons: list[str]) -> str:
+    """As edge-asr wrote it before it knew of references and of runs that ended early."""
+    whole = to_dict(report) | {"schema_version": 1}
+    del whole["protocol"]["references_sha256"]
+    whole["verdict"] = {"quotable": not reasons, "reasons": reasons, "spread": 0.01}
+    return json.dumps(whole)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "unfinished"),
+    [
+        ([], None),
+        (["the device was throttled"], None),
+        (["interrupted", "1 pass(es) are too few"], "interrupted"),
+        (["it failed: the board burns"], "it failed: the board burns"),
+        (["not finished"], "not finished"),
+    ],
+)
+def test_a_report_of_the_first_version_is_read(report: Report, reasons: list[str], unfinished: str | None) -> None:
+    found = from_json(first_version(report, reasons))
+    assert found.schema_version == SCHEMA_VERSION
+    assert found.protocol == dataclasses.replace(report.protocol, references_sha256=None)
+    assert (found.verdict.unfinished, found.verdict.reasons) == (unfinished, tuple(reasons))
+    assert found.results == report.results
+
+
+@pytest.mark.parametrize("broken", [{"protocol": 3}, {"verdict": []}, {"verdict": {"reasons": 3}}])
+def test_a_broken_report_of_the_first_version_is_one_line(report: Report, broken: dict[str, Any]) -> None:
+    with pytest.raises(EdgeAsrError, match="not a profile"):
+        from_json(json.dumps(json.loads(first_version(report, [])) | broken))
+
+
+def test_two_settings_of_one_name_are_no_report(report: Report) -> None:
+    (first, *_) = report.results
+    with pytest.raises(EdgeAsrError, match=r"not a profile: two of its settings are called 'gate 0.7'"):
+        from_json(to_json(dataclasses.replace(report, results=(first, first))))
 
 
 def changed(report: Report, **changes: Any) -> str:
@@ -118,4 +186,4 @@ def test_a_number_too_large_for_a_float_is_refused(report: Report) -> None:
     with pytest.raises(EdgeAsrError):
         from_json(text)
     with pytest.raises(EdgeAsrError, match="spread"):
-        from_json(changed(report, verdict={"quotable": True, "reasons": [], "spread": 10**400}))
+        from_json(changed(report, verdict={"quotable": True, "reasons": [], "spread": 10**400, "unfinished": None}))

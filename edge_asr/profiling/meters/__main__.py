@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from edge_asr.commands.options import Finite
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.profiling.meters.choose import find_meter, find_meters, why_none
@@ -24,9 +25,7 @@ PROGRESS_STEP_S = 0.1
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--target", "target_name", default="local", show_default=True, metavar="TARGET", help="As for profile.")
-@click.option(
-    "--measure", "measure_s", type=click.FloatRange(min=1), metavar="SECONDS", help="Mean power over so long."
-)
+@click.option("--measure", "measure_s", type=Finite(min=1), metavar="SECONDS", help="Mean power over so long.")
 @click.option("--meter", metavar="NAME", help="The meter to measure with: a name of the list. Default: the first.")
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="The energy of an external meter's CSV.")
 @click.option(

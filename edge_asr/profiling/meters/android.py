@@ -35,6 +35,7 @@ LINEAR = re.compile(r"L\d+[A-Z]_")
 FILE_INTERVAL_S = 0.5
 SERVICE_INTERVAL_S = 2.0  # it prints much else
 BATTERY_INTERVAL_S = 2.0
+HIGHEST_RAIL_W = 100.0  # no rail of a phone takes as much
 MICROWATT_SECOND = 1e-6
 MILLIWATT_SECOND = 1e-3
 
@@ -97,6 +98,7 @@ def rail_meter(
         counts_of,
         joules_per_count=joules_per_count,
         wraps_at=[None] * len(summed),
+        highest_w=[HIGHEST_RAIL_W] * len(summed),
         resolution_j=joules_per_count * len(summed),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from edge_asr.profiling.meters.sampled import CounterMeter, Description, reading_line
@@ -20,16 +21,23 @@ def meter(files: Files, watts_per_cpu: float) -> CounterMeter:
     """All processes count; subtracting idle leaves what the passes added."""
     ticks_hz = int(files.run(("getconf", "CLK_TCK")) or USER_HZ)
     joules_per_tick = watts_per_cpu / ticks_hz
+    stat = files.read(STAT) or ""
+    cpus = len(re.findall(r"^cpu\d", stat, re.M)) or 1
     description = Description(
         name=f"{NAME}: {watts_per_cpu:g} W a busy CPU",
         covers="nothing that was measured",
         shell_line=reading_line([STAT]),
         interval_s=INTERVAL_S,
-        problem=None if busy_ticks(files.read(STAT) or "") else UNREADABLE,
+        problem=None if busy_ticks(stat) else UNREADABLE,
         kind="estimate",
     )
     return CounterMeter(
-        description, busy_ticks, joules_per_count=joules_per_tick, wraps_at=[None], resolution_j=joules_per_tick
+        description,
+        busy_ticks,
+        joules_per_count=joules_per_tick,
+        wraps_at=[None],
+        highest_w=[watts_per_cpu * cpus],
+        resolution_j=joules_per_tick,
     )
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.profiling.meters.counters import refuse_impossible_rise
 from edge_asr.profiling.meters.protocol import Window
 
 FEWEST_SAMPLES = 2  # within a window
@@ -59,15 +60,19 @@ def integrate_counter(
     begin_s: float,
     end_s: float,
     *,
+    highest_w: float,
     resolution_j: float = 0.0,
     slack_s: float = 0.0,
     clock_s: float = CLOCK_RESOLUTION_S,
 ) -> Window:
     """Differences of a counter that only rises (its wraps are undone already). A gap within the window loses nothing.
 
-    times_s, joules: float64 (samples), times increasing. Raises EdgeAsrError where samples are missing.
+    times_s, joules: float64 (samples), times increasing. `highest_w`: what the counted part can take. Raises
+    EdgeAsrError where samples are missing, or the counter rises by more than that: it was reset.
     """
     inside = samples_inside(times_s, begin_s, end_s, slack_s)
+    touched = samples_around(times_s, begin_s, end_s)
+    refuse_impossible_rise(times_s[touched], joules[touched], highest_w)
     at_begin_j, at_end_j = np.interp([begin_s, end_s], times_s, joules)
     variance = 2 * (UNIFORM_SD * resolution_j) ** 2
     for edge_s in (begin_s, end_s):
@@ -92,11 +97,15 @@ def samples_inside(times_s: np.ndarray, begin_s: float, end_s: float, slack_s: f
     return slice(int(first), int(after))
 
 
+def samples_around(times_s: np.ndarray, begin_s: float, end_s: float) -> slice:
+    """Those within a window, and the next ones before and after it."""
+    first = max(int(np.searchsorted(times_s, begin_s, side="right")) - 1, 0)
+    return slice(first, int(np.searchsorted(times_s, end_s, side="left")) + 1)
+
+
 def widest_gap_s(times_s: np.ndarray, begin_s: float, end_s: float) -> float:
     """Between two samples, of which a part lies in the window."""
-    first = max(int(np.searchsorted(times_s, begin_s, side="right")) - 1, 0)
-    after = int(np.searchsorted(times_s, end_s, side="left")) + 1
-    gaps_s = np.diff(times_s[first:after])
+    gaps_s = np.diff(times_s[samples_around(times_s, begin_s, end_s)])
     return float(gaps_s.max()) if len(gaps_s) else 0.0
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.meters.alignment import Alignment, contrast_w, recognize
+from edge_asr.profiling.meters.counters import HIGHEST_W
 from edge_asr.profiling.meters.integrate import CLOCK_RESOLUTION_S, integrate_counter, integrate_power
 from edge_asr.profiling.meters.log_file import Log, LogOptions, read_log
 from edge_asr.profiling.meters.protocol import Span, Window
@@ -107,7 +108,7 @@ class LogMeter:
 def integrate_log(log: Log, begin_s: float, end_s: float, clock_s: float = 0.0) -> Window:
     """Between two moments of the log's own time. Raises EdgeAsrError where it does not cover them."""
     if log.watts is None:
-        return integrate_counter(log.times_s, log.joules, begin_s, end_s, clock_s=clock_s)
+        return integrate_counter(log.times_s, log.joules, begin_s, end_s, highest_w=HIGHEST_W, clock_s=clock_s)
     gap_limit_s = max(GAP_LIMIT_SAMPLES * float(np.median(np.diff(log.times_s))), SHORTEST_GAP_LIMIT_S)
     return integrate_power(
         log.times_s, log.watts, begin_s, end_s, max_gap_s=gap_limit_s, slack_s=CLOCK_RESOLUTION_S, clock_s=clock_s

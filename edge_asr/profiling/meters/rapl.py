@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_asr.profiling.meters.counters import HIGHEST_W
 from edge_asr.profiling.meters.sampled import CounterMeter, Description, numbers_of, reading_line
 from edge_asr.profiling.targets.protocol import Files
 
@@ -20,6 +21,8 @@ LOOKS_FOR = f"{FOLDER}/intel-rapl:* (x86; virtual machines and containers rarely
 
 INTERVAL_S = 0.1
 MICROJOULE = 1e-6
+MICROWATT = 1e-6
+TURBO = 4.0  # times its long-term power that a processor takes for seconds, at most: 15 W parts turbo to 64 W
 RESOLUTION_J = 0.05  # counters move about every millisecond: at 50 W, as much as this
 UNREADABLE = (
     f"its counter is for root alone: run as root, or `sudo chmod a+r {FOLDER}/intel-rapl:*/energy_uj` (until the next "
@@ -32,6 +35,7 @@ class Zone:
     path: str
     name: str  # package-0, core, uncore, dram, psys
     wraps_at_uj: float | None
+    highest_w: float
     problem: str | None
 
     @property
@@ -56,8 +60,16 @@ def zone_at(files: Files, path: str) -> Zone:
         path=path,
         name=files.read(f"{path}/name") or path.rpartition("/")[2],
         wraps_at_uj=float(wraps_at) if wraps_at and wraps_at.isdigit() else None,
+        highest_w=highest_w(files, path),
         problem=None if counter else UNREADABLE,
     )
+
+
+def highest_w(files: Files, path: str) -> float:
+    """From what its power limits may be set to; many drivers write 0 there."""
+    limits = [files.read(each) or "" for each in files.glob(f"{path}/constraint_*_max_power_uw")]
+    known = [MICROWATT * float(limit) for limit in limits if limit.isdigit() and int(limit)]
+    return TURBO * max(known) if known else HIGHEST_W
 
 
 def has_dram(zones: Sequence[Zone]) -> bool:
@@ -80,5 +92,6 @@ def meter_of(zones: Sequence[Zone], covers: str, *, automatic: bool = True) -> C
         lambda text: numbers_of(text, len(zones)),
         joules_per_count=MICROJOULE,
         wraps_at=[zone.wraps_at_uj for zone in zones],
+        highest_w=[zone.highest_w for zone in zones],
         resolution_j=RESOLUTION_J,
     )

@@ -176,7 +176,7 @@ class PowerMeter(SampledMeter[Reading | Trouble]):
 
 class CounterMeter(SampledMeter[tuple[float, ...]]):
     """Of a source that counts energy, in one part or several. `wraps_at`: of each part, in counts; None where it never
-    wraps."""
+    wraps. `highest_w`: what each part can take; a steeper rise is a reset."""
 
     def __init__(
         self,
@@ -185,11 +185,13 @@ class CounterMeter(SampledMeter[tuple[float, ...]]):
         *,
         joules_per_count: float,
         wraps_at: Sequence[float | None],
+        highest_w: Sequence[float],
         resolution_j: float,
     ) -> None:
         super().__init__(description, counts_of)
         self._joules_per_count = joules_per_count
         self._wraps_at = wraps_at
+        self._highest_w = highest_w
         self._resolution_j = resolution_j
 
     def _integrate(self, begin_s: float, end_s: float) -> Window:
@@ -197,12 +199,22 @@ class CounterMeter(SampledMeter[tuple[float, ...]]):
         times_s, counts = in_order([time_s for time_s, _ in taken], np.array([counts for _, counts in taken]))
         joules = np.zeros(len(times_s))
         for part, wraps_at in enumerate(self._wraps_at if len(times_s) else ()):
-            self._refuse_unseen_wraps(times_s, wraps_at, begin_s, end_s)
+            self._refuse_unseen_wraps(times_s, part, begin_s, end_s)
             joules += self._joules_per_count * undo_wraps(counts[:, part], wraps_at)
-        return integrate_counter(times_s, joules, begin_s, end_s, resolution_j=self._resolution_j, slack_s=SLACK_S)
+        return integrate_counter(
+            times_s,
+            joules,
+            begin_s,
+            end_s,
+            highest_w=sum(self._highest_w),
+            resolution_j=self._resolution_j,
+            slack_s=SLACK_S,
+        )
 
-    def _refuse_unseen_wraps(self, times_s: np.ndarray, wraps_at: float | None, begin_s: float, end_s: float) -> None:
-        limit_s = longest_unambiguous_gap_s(None if wraps_at is None else wraps_at * self._joules_per_count)
+    def _refuse_unseen_wraps(self, times_s: np.ndarray, part: int, begin_s: float, end_s: float) -> None:
+        wraps_at = self._wraps_at[part]
+        range_j = None if wraps_at is None else wraps_at * self._joules_per_count
+        limit_s = longest_unambiguous_gap_s(range_j, self._highest_w[part])
         gap_s = widest_gap_s(times_s, begin_s, end_s)
         if gap_s > limit_s:
             raise EdgeAsrError(f"a gap of {gap_s:.0f} s between readings: the counter may have wrapped unseen")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.json_text import json_text
+from edge_asr.profiling.anonymous import Anonymizer
 from edge_asr.profiling.report import Conditions, Energy, Setting
 
 FORMAT = "edge-asr-sweep-journal"
@@ -59,16 +61,18 @@ class EnergyRecord:
 def key_of(setting: Setting) -> str:
     """The same for the same runtime, file and threshold, whatever they are called."""
     facts = (setting.runtime, setting.runtime_version, setting.model_sha256, setting.threshold)
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return hashlib.sha256(json_text(facts).encode()).hexdigest()[:16]
 
 
 class Journal:
     """Append-only. A line that was cut off by a crash is dropped."""
 
-    def __init__(self, folder: Path, circumstances: Circumstances) -> None:
-        """Open or begin it. Raises EdgeAsrError where the folder cannot be written, or holds another sweep."""
+    def __init__(self, folder: Path, circumstances: Circumstances, hide: Anonymizer | None = None) -> None:
+        """Open or begin it. `hide` goes over whatever is written. Raises EdgeAsrError where the folder cannot be
+        written, or holds another sweep."""
         self.path = folder / NAME
-        self.header = {"format": FORMAT, "version": VERSION, **asdict(circumstances)}
+        self._hide = hide or (lambda value: value)
+        self.header = self._hide({"format": FORMAT, "version": VERSION, **asdict(circumstances)})
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.file = self.path.open("ab+", buffering=0)  # a line is written whole, or not at all
@@ -138,7 +142,7 @@ class Journal:
                 )
 
     def _append(self, value: dict[str, Any]) -> None:
-        line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
+        line = (json_text(self._hide(value)) + "\n").encode()
         try:
             written = self.file.write(line)
             os.fsync(self.file.fileno())

@@ -8,6 +8,7 @@ from html import escape
 from string import Template
 
 from edge_asr.profiling.sweep.result import Point, Sweep
+from edge_asr.rate_text import NOTHING, interval_text, rate_text
 
 COLUMNS = (
     "setting",
@@ -21,7 +22,6 @@ COLUMNS = (
     "peak memory, MB",
     "file, MB",
 )
-NOTHING = "–"
 PAGE = Template(
     """<!doctype html>
 <html lang="en">
@@ -130,8 +130,7 @@ def cells_of(point: Point) -> list[str]:
 def wer_of(point: Point) -> str:
     if point.accuracy is None:
         return NOTHING
-    low, high = point.accuracy.wer_ci95
-    return f"{point.accuracy.wer:.1f} ({low:.1f} to {high:.1f})"
+    return f"{rate_text(point.accuracy.wer)} ({interval_text(point.accuracy.wer_ci95)})"
 
 
 def change_of(point: Point) -> str:

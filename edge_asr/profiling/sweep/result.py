@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_asr.commands.screen import without_infinities
+from edge_asr.json_text import json_text
 from edge_asr.profiling.accuracy import accuracy_of, wer_change_of
 from edge_asr.profiling.contenders import Contender
 from edge_asr.profiling.recordings import Recordings
@@ -77,8 +76,8 @@ class Sweep:
         return {"format": FORMAT, "schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
 
     def to_json(self) -> str:
-        """An infinite rate, which a resample without words may have, is null."""
-        return json.dumps(without_infinities(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        """Indented, with a final newline. Raises ValueError where a figure is not finite."""
+        return json_text(self.to_dict(), indent=1) + "\n"
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def point_of(
     rtfs = [record.compute_s / record.audio_s for record in passes]
     frames, kept = passes[0].frames, passes[0].kept_frames
     accuracy, change = None, None
-    if recordings.texts is not None and any(recordings.texts):
+    if recordings.texts is not None:
         accuracy = accuracy_of(recordings.texts, texts)
         if reference_passes:
             change = wer_change_of(setting.name, reference, recordings.texts, texts, reference_passes[0].texts)

@@ -145,7 +145,11 @@ class AdbTarget:
             report,
             command=wanted.command,
             conditions=replace(report.conditions, target=self.name, emulated=self.emulated),
-            protocol=replace(report.protocol, recordings_sha256=wanted.recordings.sha256),
+            protocol=replace(
+                report.protocol,
+                recordings_sha256=wanted.recordings.sha256,
+                references_sha256=wanted.recordings.references_sha256,
+            ),
         )
         if self.emulated:
             report = replace(report, ratios=(), results=tuple(replace(each, latency=None) for each in report.results))

@@ -62,7 +62,7 @@ object Figures {
             val gapS = case.getDouble("max_gap_s")
             integratePower(times, values, span, gapS, case.getDouble("slack_s"), case.getDouble("clock_s"), case.getBoolean("repeats"))
         } else {
-            integrateCounter(times, values, span, case.getDouble("resolution_j"), case.getDouble("slack_s"), case.getDouble("clock_s"))
+            integrateCounter(times, values, span, case.getDouble("highest_w"), case.getDouble("resolution_j"), case.getDouble("slack_s"), case.getDouble("clock_s"))
         }
         return JSONArray(listOf(found.joules, found.seconds, found.samples, found.sampleHz, found.uncertaintyJ))
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.meters import android
 from tests.profiling.meters.fake_files import FakeFiles
 
@@ -163,3 +164,28 @@ def test_what_is_not_android_is_not_asked(files: FakeFiles):
     files.write({FIRST: first_device()})
     files.programs[SERVICE] = service()
     assert list(android.find(files)) == []
+
+
+@pytest.mark.parametrize(
+    ("jump_uws", "said"),
+    [
+        (-10_000_000, "the energy counter fell: it was reset during the run"),
+        (3_000_000_000, "more than the 1100 W that are possible: it was reset"),
+    ],
+)
+def test_a_rail_that_is_reset_is_refused(phone: FakeFiles, jump_uws: int, said: str):
+    """Though the other rails go on, and the sum with them."""
+    phone.write({FIRST: first_device(), SECOND: second_device()})
+    (meter,) = android.find(phone)
+    meter.start(phone)
+    begin_s = phone.now_s
+    phone.live(
+        20,
+        lambda s: {
+            FIRST: first_device(349_894 + int(1000 * s), int(1e6 * s) + (jump_uws if s >= 10 else 0)),
+            SECOND: second_device(359_458 + int(1000 * s), int(1e6 * s)),
+        },
+    )
+    meter.stop()
+    with pytest.raises(EdgeAsrError, match=said):
+        meter.window(begin_s + 2, begin_s + 18)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_asr.errors import EdgeAsrError
-from edge_asr.profiling.meters.counters import longest_unambiguous_gap_s, undo_wraps
+from edge_asr.profiling.meters.counters import HIGHEST_W, longest_unambiguous_gap_s, undo_wraps
 
 
 @given(st.lists(st.integers(0, 999), min_size=1, max_size=50), st.integers(0, 999))
@@ -32,5 +32,5 @@ def test_a_fall_by_more_than_the_range_is_refused():
 
 
 def test_readings_too_far_apart_could_hide_a_wrap():
-    assert longest_unambiguous_gap_s(65_536.0) == pytest.approx(65.5, abs=0.1)  # at 1 kW
-    assert longest_unambiguous_gap_s(None) == float("inf")
+    assert longest_unambiguous_gap_s(65_536.0, HIGHEST_W) == pytest.approx(65.5, abs=0.1)  # at 1 kW
+    assert longest_unambiguous_gap_s(None, HIGHEST_W) == float("inf")

@@ -48,3 +48,16 @@ def test_the_target_s_own_ticks(files: FakeFiles):
 
 def test_without_proc(files: FakeFiles):
     assert estimate.meter(files, 4).problem == "/proc/stat cannot be read"
+
+
+def test_a_large_machine_may_be_busy_all_over(files: FakeFiles):
+    """2 kW: no reset, as these seconds are those of 128 CPUs."""
+    cpus = "\n".join(f"cpu{number} 1 2 3 4 5 6 7 0 0 0" for number in range(128))
+    busy = stat(12_800)[STAT]
+    files.write({STAT: f"{busy}\n{cpus}"})
+    meter = estimate.meter(files, watts_per_cpu=16)
+    meter.start(files)
+    begin_s = files.now_s
+    files.live(10, lambda s: stat(12_800 + 12_800 * s))
+    meter.stop()
+    assert meter.window(begin_s + 1, begin_s + 9).joules == pytest.approx(2048 * 8, rel=0.01)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.profiling.meters.counters import HIGHEST_W
 from edge_asr.profiling.meters.integrate import integrate_counter, integrate_power
 
 GAP_S = 10.0
@@ -31,7 +32,7 @@ def test_a_ramp_is_cut_between_samples():
 
 
 def test_a_counter_is_cut_between_readings():
-    window = integrate_counter(TIMES_S, 3 * TIMES_S + 1000, 0.55, 9.05)
+    window = integrate_counter(TIMES_S, 3 * TIMES_S + 1000, 0.55, 9.05, highest_w=HIGHEST_W)
     assert window.joules == pytest.approx(3 * 8.5)
 
 
@@ -55,9 +56,11 @@ def test_parts_of_a_counter_add_up(rises: np.ndarray, a: float, b: float):
     if last_s - first_s < 0.6:
         return
     cut_s = (first_s + last_s) / 2
-    parts = integrate_counter(TIMES_S, joules, first_s, cut_s).joules
-    parts += integrate_counter(TIMES_S, joules, cut_s, last_s).joules
-    assert parts == pytest.approx(integrate_counter(TIMES_S, joules, first_s, last_s).joules, abs=1e-9)
+    parts = integrate_counter(TIMES_S, joules, first_s, cut_s, highest_w=HIGHEST_W).joules
+    parts += integrate_counter(TIMES_S, joules, cut_s, last_s, highest_w=HIGHEST_W).joules
+    assert parts == pytest.approx(
+        integrate_counter(TIMES_S, joules, first_s, last_s, highest_w=HIGHEST_W).joules, abs=1e-9
+    )
 
 
 @given(powers, st.sampled_from([1e-6, 1e-3, 1e3]))
@@ -118,9 +121,10 @@ def test_coarse_readings_are_less_certain():
     ],
 )
 def test_what_is_not_covered_is_refused(begin_s: float, end_s: float, said: str):
-    for integrate in (integrate_counter, lambda *given: integrate_power(*given, max_gap_s=GAP_S)):
-        with pytest.raises(EdgeAsrError, match=said):
-            integrate(TIMES_S, np.ones(101), begin_s, end_s)
+    with pytest.raises(EdgeAsrError, match=said):
+        integrate_counter(TIMES_S, np.ones(101), begin_s, end_s, highest_w=HIGHEST_W)
+    with pytest.raises(EdgeAsrError, match=said):
+        integrate_power(TIMES_S, np.ones(101), begin_s, end_s, max_gap_s=GAP_S)
 
 
 def test_no_samples_at_all():
@@ -141,14 +145,14 @@ def test_a_gap_is_refused_beyond_the_limit_and_only_where_it_is():
 
 def test_a_counter_loses_nothing_in_a_gap():
     times_s = np.concatenate([np.arange(0, 4, 0.1), np.arange(6, 10.05, 0.1)])
-    assert integrate_counter(times_s, 7 * times_s, 1, 9).joules == pytest.approx(56)
+    assert integrate_counter(times_s, 7 * times_s, 1, 9, highest_w=HIGHEST_W).joules == pytest.approx(56)
 
 
 def test_a_counter_cut_within_a_long_interval_says_how_uncertain_that_is():
     """1 W until 5 s, 11 W from then on, read every 2 s: a window from 5 s cuts an interval in half."""
     times_s = np.array([0.0, 2, 4, 6, 8, 10])
     joules = np.interp(times_s, [0, 5, 10], [0, 5, 60])
-    window = integrate_counter(times_s, joules, 5, 10)
+    window = integrate_counter(times_s, joules, 5, 10, highest_w=HIGHEST_W)
     assert abs(window.joules - 55) > 1
     assert abs(window.joules - 55) <= window.uncertainty_j
 
@@ -156,3 +160,26 @@ def test_a_counter_cut_within_a_long_interval_says_how_uncertain_that_is():
 def test_a_window_may_reach_a_little_beyond_the_samples():
     window = integrate_power(TIMES_S, np.full(101, 2.0), -0.02, 10.02, max_gap_s=GAP_S, slack_s=0.02)
     assert window.joules == pytest.approx(2 * 10.04)
+
+
+def test_a_rise_that_no_device_can_make_spoils_the_windows_it_touches_and_no_others():
+    joules = 3 * TIMES_S + np.where(TIMES_S > 5.05, 1e4, 0)
+    with pytest.raises(EdgeAsrError, match=r"rose by 1e\+04 J in 0.1 s, more than the 1000 W that are possible"):
+        integrate_counter(TIMES_S, joules, 1, 5.06, highest_w=HIGHEST_W)
+    assert integrate_counter(TIMES_S, joules, 1, 4.95, highest_w=HIGHEST_W).joules == pytest.approx(3 * 3.95)
+    assert integrate_counter(TIMES_S, joules, 5.15, 9, highest_w=HIGHEST_W).joules == pytest.approx(3 * 3.85)
+
+
+@given(powers, moments, moments)
+def test_no_counter_gives_more_than_is_possible(watts: np.ndarray, a: float, b: float):
+    """But for what a late reading brings."""
+    begin_s, end_s = sorted([a, b])
+    if end_s - begin_s < 0.3:
+        return
+    joules = np.cumsum(watts)
+    try:
+        window = integrate_counter(TIMES_S, joules, begin_s, end_s, highest_w=50.0)
+    except EdgeAsrError:
+        assert np.diff(joules).max() > 50 * 1.1
+    else:
+        assert window.joules <= 50 * 1.1 * (window.samples + 1) + 1e-6

@@ -11,8 +11,8 @@ import pytest
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.meters.alignment import recognize
 from edge_asr.profiling.meters.energy import energy_of
-from edge_asr.profiling.meters.log import LogMeter
-from edge_asr.profiling.meters.log_file import LogOptions
+from edge_asr.profiling.meters.log import LogMeter, integrate_log
+from edge_asr.profiling.meters.log_file import LogOptions, read_log
 from edge_asr.profiling.meters.protocol import Span
 from tests.profiling.meters.fake_files import FakeFiles
 
@@ -140,3 +140,13 @@ def test_an_energy_counter_is_aligned_as_well(tmp_path: Path, device: FakeFiles)
     )
     meter = measured(LogMeter(path), device)
     assert energy_of(meter, BUSY, REST, AUDIO_S).energy.joules == pytest.approx(5 * 3 * LOAD_W, rel=0.01)
+
+
+def test_a_counter_of_a_log_that_jumps_was_reset(tmp_path: Path):
+    rows = [f"{0.1 * number:.1f},{0.5 * number + (36_000 if number > 50 else 0):.3f}" for number in range(101)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["time (s),energy (J)", *rows]))
+    log = read_log(path)
+    assert integrate_log(log, 1, 5).joules == pytest.approx(20)
+    with pytest.raises(EdgeAsrError, match=r"rose by 3.6e\+04 J in 0.1 s, more than the 1000 W"):
+        integrate_log(log, 1, 9)

@@ -128,3 +128,61 @@ def test_a_device_that_does_not_answer(portable: FakeFiles):
     portable.dead = True
     with pytest.raises(EdgeAsrError, match="rapl:package-0 gave no reading in"):
         meter.start(portable)
+
+
+COUNTER = f"{ROOT}/intel-rapl:0/energy_uj"
+
+
+def test_a_counter_that_was_reset_has_not_wrapped(portable: FakeFiles):
+    """A suspend may begin a counter again at 0. As a wrap that is 262 kJ between two readings: 2.6 MW."""
+    meter = rapl.find(portable)[0]
+    meter.start(portable)
+    portable.live(10, lambda s: {COUNTER: int(5e6 * (s if s < 5 else s - 5))})
+    meter.stop()
+    with pytest.raises(EdgeAsrError, match=r"rapl:package-0: the energy counter rose by 2\.6\d*e\+05 J in 0\.1\d? s"):
+        meter.window(101, 109)
+    assert meter.window(101, 104).joules == pytest.approx(15, rel=1e-5)  # windows without it are sound
+    assert meter.window(106, 109).joules == pytest.approx(15, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "refused"),
+    [
+        ({}, False),  # 300 J in an instant: less than a kilowatt for the second that a reading may be late
+        ({"constraint_0_max_power_uw": 15_000_000, "constraint_1_max_power_uw": 0}, True),
+        ({"constraint_0_max_power_uw": 15_000_000, "constraint_1_max_power_uw": 125_000_000}, False),
+        ({"constraint_0_max_power_uw": 0}, False),  # what a driver writes that does not know
+        ({"constraint_0_max_power_uw": "unknown"}, False),
+    ],
+)
+def test_a_rise_is_possible_where_the_processor_may_take_it(
+    portable: FakeFiles, constraints: dict[str, object], refused: bool
+):
+    """Long-term power is no limit for a moment: turbo takes several times as much."""
+    portable.write({f"{ROOT}/intel-rapl:0/{name}": value for name, value in constraints.items()})
+    meter = rapl.find(portable)[0]
+    meter.start(portable)
+    portable.live(10, lambda s: {COUNTER: int(5e6 * s) + (300_000_000 if s >= 5 else 0)})
+    meter.stop()
+    if refused:
+        with pytest.raises(EdgeAsrError, match="more than the 60 W that are possible: it was reset"):
+            meter.window(101, 109)
+    else:
+        assert meter.window(101, 109).joules == pytest.approx(340, rel=1e-3)
+
+
+def test_parts_together_may_take_what_each_may(files: FakeFiles):
+    """Two sockets of 900 W each are no reset."""
+    files.write(zone("0", "package-0", 0) | zone("1", "package-1", 0))
+    (meter,) = rapl.find(files)
+    meter.start(files)
+    files.live(
+        60, lambda s: {f"{ROOT}/intel-rapl:{number}/energy_uj": int(900e6 * 10 * (s // 10)) for number in (0, 1)}
+    )
+    meter.stop()
+    with pytest.raises(EdgeAsrError, match="more than the 2000 W that are possible"):  # 9 kJ at once
+        meter.window(101, 159)
+    meter.start(files)
+    files.live(60, lambda s: {f"{ROOT}/intel-rapl:{number}/energy_uj": int(900e6 * s) for number in (0, 1)})
+    meter.stop()
+    assert meter.window(files.now_s - 50, files.now_s - 10).joules == pytest.approx(1800 * 40, rel=1e-3)

@@ -137,17 +137,26 @@ def test_texts_that_change_from_pass_to_pass_are_told(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("texts", [None, ("", "")])
-def test_without_references_there_is_compute_and_no_recommendation(
-    tmp_path: Path, texts: tuple[str, ...] | None
-) -> None:
-    sweep = swept(tmp_path, dial(), texts)
+def test_without_references_there_is_compute_and_no_recommendation(tmp_path: Path) -> None:
+    sweep = swept(tmp_path, dial(), None)
     assert sweep.recommendation is None
     assert sweep.in_words.startswith("No recommendation: the manifest has no reference words")
     assert all(point.accuracy is None and point.on_front is None for point in sweep.points)
     assert all(point.compute_ratio for point in sweep.points)
     assert NOT_A_RESULT not in sweep.notes
     assert "| gate 0.9 | – | – | 40.0% |" in markdown(sweep)
+    check_pictures(sweep)
+
+
+def test_a_limit_that_resamples_do_not_have_is_null_and_a_dash(tmp_path: Path) -> None:
+    """One of two references is empty, so that a resample may have errors and no words."""
+    wrong = FakeContender("gate off", [], 1.0, texts=("ONE", "NOISE"))
+    sweep = swept(tmp_path, [wrong, FakeContender("gate 0.9", [], 0.9)], ("ONE TWO", ""))
+    first = json.loads(sweep.to_json(), parse_constant=pytest.fail)["points"][0]
+    assert first["accuracy"]["wer"] == 100.0
+    assert first["accuracy"]["wer_ci95"] == [50.0, None]
+    assert "100.0 (50.0 to –)" in markdown(sweep)
+    assert "100.0 (50.0 to –)" in html(sweep, "title", b"<svg/>")
     check_pictures(sweep)
 
 

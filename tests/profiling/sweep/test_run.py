@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.profiling.anonymous import Anonymizer
 from edge_asr.profiling.report import Energy
 from edge_asr.profiling.sweep import run as run_module
 from edge_asr.profiling.sweep.journal import NAME, Circumstances, EnergyRecord, Journal, key_of
 from edge_asr.profiling.sweep.run import take_passes, traversals_of, turned
+from tests.profiling.reports import make_report
 from tests.profiling.sweep.fakes import CIRCUMSTANCES, FakeContender, journal, recordings, session
 
 
@@ -188,3 +190,20 @@ def test_energy_is_of_the_passes_above_rest_also_of_those_before_an_interruption
     for record in kept.energies:
         assert record.energy.mj_per_audio_s == pytest.approx(1e3 * 2.0 / 120.0)  # 2 W above rest, 1 s, 120 s of audio
         assert record.energy.idle_w == pytest.approx(4.0)
+
+
+def test_an_anonymous_journal_says_of_a_host_only_how_it_was_reached(tmp_path: Path) -> None:
+    """Its conditions and the reasons of its meter too; and it is gone on with like any other."""
+    at = Circumstances("0" * 64, "ssh:jane@board", 1, None)
+    energy = Energy("not measured", None, "ssh:jane@board: jane@board has gone", None, None, None, None, None, None)
+    for _ in range(2):
+        kept = Journal(tmp_path, at, Anonymizer(at.target, "edge-asr sweep"))
+        kept.set_conditions(make_report(target=at.target).conditions)
+        kept.add(EnergyRecord("key", kept.session, 1, energy))
+        kept.close()
+    text = kept.path.read_text()
+    assert "jane" not in text
+    assert "board" not in text
+    assert text.count("ssh:USER@HOST") == 5
+    with pytest.raises(EdgeAsrError, match="holds a sweep with other target"):
+        Journal(tmp_path, at)

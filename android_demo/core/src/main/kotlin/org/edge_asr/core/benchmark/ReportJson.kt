@@ -7,7 +7,7 @@ import org.json.JSONArray
 import org.json.JSONObject
 
 private const val FORMAT = "edge-asr-profile"
-private const val SCHEMA_VERSION = 1
+private const val SCHEMA_VERSION = 2
 
 /** As edge_asr/profiling/report_schema.json has it. Throws `JSONException` where a figure is not finite. */
 fun Report.toJson(): String = objectOf(
@@ -61,6 +61,7 @@ private fun json(protocol: Protocol) = objectOf(
     "cool_down_s" to protocol.coolDownS,
     "recordings" to protocol.recordings,
     "recordings_sha256" to protocol.recordingsSha256,
+    "references_sha256" to null, // the profiler has the references
 )
 
 private fun json(result: Result) = objectOf(
@@ -152,6 +153,7 @@ private fun json(verdict: Verdict) = objectOf(
     "quotable" to verdict.quotable,
     "reasons" to arrayOf(verdict.reasons) { it },
     "spread" to verdict.spread,
+    "unfinished" to null, // what ends early writes no report
 )
 
 /** Absent values are null in the file, not left out. */

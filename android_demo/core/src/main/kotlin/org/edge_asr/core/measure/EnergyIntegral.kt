@@ -28,6 +28,7 @@ internal const val TWO_SIDED_95 = 1.96
 internal val UNIFORM_SD = 1 / sqrt(12.0)
 private const val FEWEST_SAMPLES = 2
 private const val FEWEST_LEVELS = 8
+private const val LATE_READING_S = 1.0 // a counter is read so long after its time stamp at most
 
 /**
  * Trapezoids, with the rules of edge_asr/profiling/meters/integrate.py: between two samples power is linear, windows may
@@ -59,18 +60,20 @@ fun integratePower(
 }
 
 /**
- * Differences of a counter that only rises. A gap within the window loses nothing. [timesS] increase. Throws
- * [NotCoveredException].
+ * Differences of a counter that only rises. A gap within the window loses nothing. [timesS] increase. [highestW]: what the
+ * counted part can take; a steeper rise is a reset. Throws [NotCoveredException].
  */
 fun integrateCounter(
     timesS: DoubleArray,
     joules: DoubleArray,
     span: Span,
+    highestW: Double,
     resolutionJ: Double = 0.0,
     slackS: Double = 0.0,
     clockS: Double = 0.0,
 ): Window {
     val inside = samplesInside(timesS, span, slackS)
+    refuseImpossibleRise(timesS, joules, samplesAround(timesS, span), highestW)
     val edges = listOf(span.beginS, span.endS)
     val (atBeginJ, atEndJ) = edges.map { interpolated(timesS, joules, it) }
     val variance = 2 * (UNIFORM_SD * resolutionJ).pow(2) + edges.sumOf { edgeVariance(timesS, joules, it, clockS) }
@@ -97,11 +100,24 @@ private fun samplesInside(timesS: DoubleArray, span: Span, slackS: Double): IntR
     return inside
 }
 
+/** Indices of those within a window, and of the next ones before and after it. */
+private fun samplesAround(timesS: DoubleArray, span: Span): IntRange =
+    (firstAfter(timesS, span.beginS) - 1).coerceAtLeast(0)..firstAtOrAfter(timesS, span.endS).coerceAtMost(timesS.size - 1)
+
 /** Between two samples, of which a part lies in the window. */
-internal fun widestGapS(timesS: DoubleArray, span: Span): Double {
-    val first = (firstAfter(timesS, span.beginS) - 1).coerceAtLeast(0)
-    val last = firstAtOrAfter(timesS, span.endS).coerceAtMost(timesS.size - 1)
-    return (first until last).maxOfOrNull { timesS[it + 1] - timesS[it] } ?: 0.0
+internal fun widestGapS(timesS: DoubleArray, span: Span): Double =
+    samplesAround(timesS, span).zipWithNext { one, next -> timesS[next] - timesS[one] }.maxOrNull() ?: 0.0
+
+/** By the rule of edge_asr/profiling/meters/counters.py. Throws [NotCoveredException]. */
+private fun refuseImpossibleRise(timesS: DoubleArray, joules: DoubleArray, samples: IntRange, highestW: Double) {
+    for ((one, next) in samples.zipWithNext()) {
+        val riseJ = joules[next] - joules[one]
+        val gapS = timesS[next] - timesS[one]
+        if (riseJ > highestW * (gapS + LATE_READING_S)) {
+            val rose = "${twoDigits(riseJ)} J in ${twoDigits(gapS)} s"
+            throw NotCoveredException("the energy counter rose by $rose, more than the ${highestW.toLong()} W that are possible: it was reset; measure again")
+        }
+    }
 }
 
 /** Before the first sample and after the last, power is held. */

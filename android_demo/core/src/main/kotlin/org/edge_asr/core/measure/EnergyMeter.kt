@@ -120,10 +120,18 @@ class RailMeter(
 
     override fun window(span: Span): Window {
         refusePlugged(samples.map { it.timeS to it.plugged }, span)
-        val joules = samples.map { sample -> MICROWATT_SECOND * summed.sumOf { sample.countsUws.getValue(it) } }
-        if (joules.zipWithNext().any { (one, next) -> next < one }) throw NotCoveredException("a rail's counter ran backwards")
+        refuseFall()
         val timesS = samples.map { it.timeS }.toDoubleArray()
-        return integrateCounter(timesS, joules.toDoubleArray(), span, MICROWATT_SECOND * summed.size, clockS = MILLISECOND)
+        val joules = samples.map { sample -> MICROWATT_SECOND * summed.sumOf { sample.countsUws.getValue(it) } }.toDoubleArray()
+        return integrateCounter(timesS, joules, span, HIGHEST_RAIL_W * summed.size, MICROWATT_SECOND * summed.size, clockS = MILLISECOND)
+    }
+
+    /** Each rail by itself: the others may rise by more than one loses. Throws [NotCoveredException]. */
+    private fun refuseFall() {
+        for ((one, next) in samples.zipWithNext()) {
+            val fallen = summed.firstOrNull { next.countsUws.getValue(it) < one.countsUws.getValue(it) } ?: continue
+            throw NotCoveredException("the counter of rail $fallen fell: it was reset during the run")
+        }
     }
 
     override fun readings(): String? {
@@ -135,6 +143,7 @@ class RailMeter(
     private companion object {
         /** L2S_VDD_AOC_RET may be fed by S9S_VDD_AOC. */
         val LINEAR = Regex("""^\[?L\d+[A-Z]_""")
+        const val HIGHEST_RAIL_W = 100.0 // no rail of a phone takes as much
         const val MICROWATT_SECOND = 1e-6
         const val MILLISECOND = 1e-3
     }

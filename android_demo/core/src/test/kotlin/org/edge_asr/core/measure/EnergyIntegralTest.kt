@@ -60,7 +60,7 @@ class EnergyIntegralTest {
     @Test
     fun `a counter is read by its difference`() {
         val joules = DoubleArray(11) { 100 + 3.0 * it }
-        val found = integrateCounter(seconds, joules, Span(1.5, 8.5))
+        val found = integrateCounter(seconds, joules, Span(1.5, 8.5), highestW = 100.0)
         assertEquals(21.0, found.joules, 1e-12)
         assertEquals(0.0, found.uncertaintyJ, 1e-12)
     }
@@ -69,10 +69,19 @@ class EnergyIntegralTest {
     fun `a counter that steps at the edge is uncertain by what may lie on the other side`() {
         val joules = doubleArrayOf(0.0, 1.0, 2.0, 12.0, 22.0, 32.0)
         val times = DoubleArray(6) { it.toDouble() }
-        val sharp = integrateCounter(times, joules, Span(2.0, 4.0)).uncertaintyJ
-        val between = integrateCounter(times, joules, Span(2.5, 4.5)).uncertaintyJ
+        val sharp = integrateCounter(times, joules, Span(2.0, 4.0), highestW = 100.0).uncertaintyJ
+        val between = integrateCounter(times, joules, Span(2.5, 4.5), highestW = 100.0).uncertaintyJ
         assertEquals(0.0, sharp, 1e-9)
         // a quarter of the second times the nine watts between
         assertEquals(1.96 * 0.25 * 9, between, 1e-9)
+    }
+
+    @Test
+    fun `a rise that no phone can make was a reset, and spoils the windows that it touches alone`() {
+        val joules = DoubleArray(11) { 3.0 * it + if (it > 5) 1e4 else 0.0 }
+        val said = assertThrows(NotCoveredException::class.java) { integrateCounter(seconds, joules, Span(1.0, 5.5), highestW = 100.0) }
+        assertEquals("the energy counter rose by 10003.00 J in 1.00 s, more than the 100 W that are possible: it was reset; measure again", said.message)
+        assertEquals(12.0, integrateCounter(seconds, joules, Span(1.0, 5.0), highestW = 100.0).joules, 1e-9)
+        assertEquals(9.0, integrateCounter(seconds, joules, Span(6.0, 9.0), highestW = 100.0).joules, 1e-9)
     }
 }

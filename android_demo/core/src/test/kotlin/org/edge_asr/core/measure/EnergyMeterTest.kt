@@ -89,7 +89,7 @@ class EnergyMeterTest {
 
     @Test
     fun `a counter that runs backwards, and a rail that is missing, are refused`() {
-        assertEquals("a rail's counter ran backwards", refusal { rails { rail(it).copy(timeS = 2.0 * it, countsUws = rail(9 - it % 9).countsUws) }.window(interval) })
+        assertEquals("the counter of rail S1M_VDD_CPU fell: it was reset during the run", refusal { rails { rail(it).copy(timeS = 2.0 * it, countsUws = rail(9 - it % 9).countsUws) }.window(interval) })
         assertEquals("there are no samples", refusal { rails { rail(it).copy(countsUws = mapOf("S1M_VDD_CPU" to 1L)) }.window(interval) })
     }
 
@@ -116,5 +116,17 @@ class EnergyMeterTest {
         sampling.start()
         val last = count.get() + 20
         assertEquals(last, sampling.stop { it == last }.last())
+    }
+
+    @Test
+    fun `one rail that is reset is refused though the sum of all rises`() {
+        fun reset(second: Int) = rail(second).let { it.copy(countsUws = it.countsUws + ("S2M_VDD_GPU" to if (second < 2) 500_000L * second else 0L)) }
+        assertEquals("the counter of rail S2M_VDD_GPU fell: it was reset during the run", refusal { rails { reset(it) }.window(interval) })
+    }
+
+    @Test
+    fun `a rail that jumps is refused`() {
+        fun jump(second: Int) = rail(second).let { it.copy(countsUws = it.countsUws + ("S2M_VDD_GPU" to 500_000L * second + if (second < 5) 0L else 1_000_000_000_000L)) }
+        assertTrue(refusal { rails { jump(it) }.window(interval) }.contains("more than the 200 W that are possible: it was reset"))
     }
 }
