@@ -62,6 +62,18 @@ def executorch_flags(build: Build) -> tuple[list[str], list[str]]:
     return compiling, [f"-L{lib}", f"-Wl,-rpath,{lib}", "-Wl,--push-state,--no-as-needed", *names, "-Wl,--pop-state"]
 
 
+def compile_module_driver(build: Build, folder: Path) -> Path:
+    """`extension_module/streams_of_one_module.cpp` as a program."""
+    source = Path(__file__).parent / "extension_module" / "streams_of_one_module.cpp"
+    program = folder / source.stem
+    compiling, linking = executorch_flags(build)
+    headers = [f"-I{NATIVE / 'include'}", *compiling]
+    command = [os.environ.get("CXX", "c++"), *FLAGS, *headers, str(source), "-o", str(program), *linking, "-ledge_asr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
 @dataclass(frozen=True)
 class Ran:
     """A driver that came to its end."""

@@ -5,7 +5,7 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /** The contract that this app follows: `CONTRACT_VERSION` in edge_asr/contract.py. */
-const val CONTRACT_VERSION = 3
+const val CONTRACT_VERSION = 4
 
 /** Chunks whose kept frames an upper block may hold. */
 const val BLOCK_CHUNKS = 2

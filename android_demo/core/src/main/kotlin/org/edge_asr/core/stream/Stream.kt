@@ -89,9 +89,8 @@ class Stream(private val program: Program, threshold: Float = program.metadata.d
         return answer(emptyList())
     }
 
-    /** Begins anew with the same program: nothing is loaded again. Throws [ProgramException]. */
+    /** Begins anew with the same program: nothing is loaded again. */
     fun restart() {
-        over = true // should the reset fail
         program.reset()
         line = TimeLine(tokens, metadata.frameS)
         filled = 0

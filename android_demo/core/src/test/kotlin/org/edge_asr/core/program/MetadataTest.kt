@@ -10,7 +10,7 @@ import org.junit.Test
 /** What a file may say about itself, and what is refused. */
 class MetadataTest {
     private fun values(): JSONObject = JSONObject(
-        """{"format": "edge-asr", "contract_version": 3, "sample_rate_hz": 16000, "chunk_samples": 10240, "chunk_frames": 16,
+        """{"format": "edge-asr", "contract_version": 4, "sample_rate_hz": 16000, "chunk_samples": 10240, "chunk_frames": 16,
             "frame_samples": 640, "blank_id": 0, "pieces": ["<blank>", "▁HE", "L"], "default_threshold": 0.7,
             "precision": "int8", "lower_layers": 4, "upper_layers": 8,
             "training": {"step": "1200"}, "exporter": {"torch": "2.13.0"}}""",
@@ -20,13 +20,13 @@ class MetadataTest {
 
     private fun refusal(change: JSONObject.() -> Unit): String = refusal(values().apply(change).toString())
 
-    private val breach = "its metadata does not follow contract 3: export it again"
+    private val breach = "its metadata does not follow contract 4: export it again"
 
     @Test
     fun `every field is read`() {
         val read = Metadata.fromJson(values().toString())
         val expected = Metadata(
-            3, 16_000, 10_240, 16, 640, 0, listOf("<blank>", "▁HE", "L"), 0.7f, "int8", 4, 8,
+            4, 16_000, 10_240, 16, 640, 0, listOf("<blank>", "▁HE", "L"), 0.7f, "int8", 4, 8,
             mapOf("step" to "1200"), mapOf("torch" to "2.13.0"),
         )
         assertEquals(expected, read)
@@ -44,14 +44,14 @@ class MetadataTest {
         assertEquals(foreign, refusal { remove("format") })
         assertEquals(foreign, refusal { put("format", "whisper") })
         assertEquals(foreign, refusal { remove("contract_version") })
-        assertEquals(foreign, refusal { put("contract_version", "3") })
+        assertEquals(foreign, refusal { put("contract_version", "4") })
     }
 
     @Test
     fun `another contract is named with the way out`() {
-        assertEquals("made for contract 2, this app reads contract 3: export the checkpoint again", refusal { put("contract_version", 2) })
-        assertTrue(refusal { put("contract_version", 4) }.endsWith("update this app, or export the checkpoint again"))
-        assertTrue(refusal { put("contract_version", 3.5) }.startsWith("made for contract 3, this app"))
+        assertEquals("made for contract 3, this app reads contract 4: export the checkpoint again", refusal { put("contract_version", 3) })
+        assertTrue(refusal { put("contract_version", 5) }.endsWith("update this app, or export the checkpoint again"))
+        assertTrue(refusal { put("contract_version", 4.5) }.startsWith("made for contract 4, this app"))
     }
 
     @Test
