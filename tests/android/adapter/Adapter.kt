@@ -19,7 +19,9 @@ import org.pytorch.executorch.Tensor
  *
  * `hear MODEL PCM THRESHOLD...`: what one program hears in a file of float32 samples, a stream for each threshold.
  *
- * `open MODEL...`: what the app is told of each, and how many modules are open then.
+ * `told MODEL...`: what the app is told of each.
+ *
+ * `open MODEL...`: the same, and how many modules are open after them.
  *
  * `module MODEL`: what the stand-in itself does, where a phone's `Module` does something that is easily forgotten.
  */
@@ -27,7 +29,11 @@ fun main(arguments: Array<String>) {
     val rest = arguments.drop(1)
     when (arguments[0]) {
         "hear" -> hear(File(rest[0]), samples(File(rest[1])), rest.drop(2).map(String::toFloat))
-        "open" -> rest.forEach { println(JSONObject().put("told", told(File(it))).put("open", Module.open)) }
+        "told" -> rest.forEach(::tell)
+        "open" -> {
+            rest.forEach(::tell)
+            println(JSONObject().put("open", Module.open))
+        }
         "module" -> println(ofTheModule(rest[0]))
     }
 }
@@ -45,6 +51,8 @@ private fun heard(stream: Stream, samples: FloatArray): JSONObject {
     val keep = updates.flatMap { it.newSteps }.joinToString("") { step -> step.keep.joinToString("") { if (it) "1" else "0" } }
     return JSONObject().put("text", updates.last().final).put("keep", keep)
 }
+
+private fun tell(model: String) = println(JSONObject().put("told", told(File(model))))
 
 private fun told(model: File): String =
     try {

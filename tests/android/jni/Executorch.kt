@@ -86,6 +86,7 @@ class ExecutorchRuntimeException(val errorCode: Int, details: String) :
 
 private val MEANINGS = mapOf(
     0x01 to "Internal error",
+    0x10 to "Operation not supported",
     0x12 to "Invalid argument",
     0x14 to "Operator missing",
     0x20 to "Resource not found",
