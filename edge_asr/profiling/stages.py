@@ -143,9 +143,9 @@ def run_steps(
     """Calls the program and yields of which kind each call was: RESET, `ran` or `skipped`."""
     import torch
 
-    from edge_asr.profiling.program import read_metadata
+    from edge_asr.backends.program_file import read_program_file
 
-    metadata = read_metadata(model)
+    metadata = read_program_file(model).metadata()
     limits = torch.tensor([threshold], dtype=torch.float32)
     left = WARM_UP_STEPS + TRACED_STEPS
     while left:
