@@ -85,7 +85,7 @@ abstract class CopySpeechAssets : DefaultTask() {
             ?: throw GradleException("no model: export one (edge-asr export -o model.pte) and build with -PedgeAsr.model=/path/to/model.pte")
         put(path, "edgeAsr.model", "model.pte", folder)
         recording.orNull?.let { put(it, "edgeAsr.recording", "recording.wav", folder) }
-        for (text in licences.asFileTree) text.copyTo(File(folder, "licences/${text.name}"))
+        for (text in licences.asFileTree.matching { include("LICENSE", "*.txt", "*.md") }) text.copyTo(File(folder, "licences/${text.name}"))
     }
 
     private fun put(path: String, property: String, name: String, folder: File) {

@@ -62,7 +62,7 @@ def licence_texts() -> dict[str, Path]:
     listed = re.search(r"^val licenceTexts = listOf\(\n(.*?)^\)", gradle_script(), re.DOTALL | re.MULTILINE)
     assert listed is not None, "app/build.gradle.kts names no licenceTexts"
     named = [REPOSITORY / name for name in re.findall(r'"([^"]+)"', listed[1])]
-    texts = [text for path in named for text in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    texts = [text for path in named for text in (sorted(path.glob("*.txt")) if path.is_dir() else [path])]
     assert all(text.is_file() for text in texts)
     return {text.name: text for text in texts}
 

@@ -1,6 +1,7 @@
 """The app's streaming engine and its adapter to ExecuTorch, on a desktop JVM, against Python's Recognizer over
 ExecuTorch's Python runtime: the same text, words, times and kept frames, however the samples are cut. Under the adapter
-is executorch::extension::Module, made as ExecuTorch's JNI layer makes it on a phone; one hears all streams of a test."""
+is executorch::extension::Module, made as ExecuTorch's JNI layer makes it on a phone; one runs all streams of a test.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What compiles and runs the Android demo's Kotlin on a plain Debian machine: found there, else fetched.
 
-The compiler is npm's `kotlin-compiler`, of the version that Gradle compiles the app with, and pinned by hash. Jars are Debian's; those that the installed release lacks are fetched from
-another one of the same mirror and unpacked into the cache, never installed; apt checks their signatures.
+The compiler is npm's `kotlin-compiler`, of the version that Gradle compiles the app with, and pinned by hash. Jars are
+Debian's; those that the installed release lacks are fetched from another one of the same mirror and unpacked into the
+cache, never installed; apt checks their signatures.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ import pytest
 from edge_asr.shipped import cache_folder
 from tests.conftest import REPOSITORY
 
-VERSIONS = tomllib.loads((REPOSITORY / "android_demo/gradle/libs.versions.toml").read_text(encoding="utf-8"))["versions"]
+VERSIONS = tomllib.loads((REPOSITORY / "android_demo/gradle/libs.versions.toml").read_text(encoding="utf-8"))[
+    "versions"
+]
 KOTLIN_VERSION = VERSIONS["kotlin"]
 KOTLIN_SHA512 = (  # of the package: `npm view kotlin-compiler@VERSION dist.integrity`
     "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="

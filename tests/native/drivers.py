@@ -49,14 +49,21 @@ def compile_driver(build: Build, name: str, folder: Path, *others: str, sanitize
     return program
 
 
-EXECUTORCH_LIBRARIES = ("executorch", "executorch_threadpool", "executorch_kernels_optimized", "executorch_backend_xnnpack")
+EXECUTORCH_LIBRARIES = (
+    "executorch",
+    "executorch_threadpool",
+    "executorch_kernels_optimized",
+    "executorch_backend_xnnpack",
+)
 
 
 def executorch_flags(build: Build) -> tuple[list[str], list[str]]:
     """Flags to compile and to link code that calls ExecuTorch itself, with the libraries that a build runs on."""
     include, lib = sdk_for(build.target, lambda _: None).folder / "include", build.library.parent
     headers = [include, include / "executorch/runtime/core/portable_type/c10"]
-    compiling = [part for header in headers for part in ("-isystem", str(header))] + ["-DC10_USING_CUSTOM_GENERATED_MACROS"]
+    compiling = [part for header in headers for part in ("-isystem", str(header))] + [
+        "-DC10_USING_CUSTOM_GENERATED_MACROS"
+    ]
     # kernels and backends register themselves when they are loaded: nothing refers to them
     names = [f"-l{name}" for name in EXECUTORCH_LIBRARIES]
     return compiling, [f"-L{lib}", f"-Wl,-rpath,{lib}", "-Wl,--push-state,--no-as-needed", *names, "-Wl,--pop-state"]
