@@ -15,7 +15,7 @@ from executorch.exir import schema
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.scalar_type import ScalarType
 
-from edge_asr.backends.program_file import check_program_file
+from edge_asr.backends.program_file import read_program_file
 from edge_asr.contract import METADATA, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
 from edge_asr.errors import EdgeAsrError
 from export.xnnpack_graph import BACKEND, DelegateGraph, Linear, read_graph
@@ -78,10 +78,9 @@ def inspect_pte(path: Path) -> dict[str, Any]:
     loops: run-time conditional jumps backwards
     memory: `planned_bytes`, of all tensors, state among them
     """
-    checksum = check_program_file(path, foreign_too=True)
-    content = path.read_bytes()
+    file = read_program_file(path, foreign_too=True)
     try:
-        return read_program(path, content, checksum)
+        return read_program(path, file.content, file.checksum)
     except EdgeAsrError:
         raise
     except Exception as error:  # parsers of a damaged file raise whatever they stumble over

@@ -7,12 +7,12 @@ plugins {
 
 android {
     namespace = "org.edge_asr.demo"
-    compileSdk = 35
+    compileSdk = 36
 
     defaultConfig {
         applicationId = "org.edge_asr.demo"
         minSdk = 26
-        targetSdk = 35
+        targetSdk = 36
         versionCode = 1
         versionName = "1.0"
         ndk {
@@ -41,7 +41,16 @@ dependencies {
     implementation(libs.executorch.android)
 }
 
-/** Puts the model and the recording that the build was given into the APK's assets. */
+/** Texts of licences, from the repository's root: those that a bundle for a board carries, too. The APK's NOTICE.txt names them. */
+val licenceTexts = listOf(
+    "LICENSE",
+    "edge_asr/licences",
+    "edge_asr/shipped/AN4-LICENSE.txt",
+    "edge_asr/shipped/an4.md",
+    "edge_asr/shipped/an4-small.md",
+)
+
+/** Puts the model and the recording that the build was given into the APK's assets, and the texts of licences. */
 abstract class CopySpeechAssets : DefaultTask() {
     /** A `.pte` made by `edge-asr export`. */
     @get:Input
@@ -52,6 +61,11 @@ abstract class CopySpeechAssets : DefaultTask() {
     @get:Input
     @get:Optional
     abstract val recording: Property<String>
+
+    /** Files and folders of texts, which land side by side in the assets' `licences`. */
+    @get:InputFiles
+    @get:PathSensitive(PathSensitivity.RELATIVE)
+    abstract val licences: ConfigurableFileCollection
 
     // contents, so that another export under the same name is noticed
     @get:InputFiles
@@ -71,6 +85,7 @@ abstract class CopySpeechAssets : DefaultTask() {
             ?: throw GradleException("no model: export one (edge-asr export -o model.pte) and build with -PedgeAsr.model=/path/to/model.pte")
         put(path, "edgeAsr.model", "model.pte", folder)
         recording.orNull?.let { put(it, "edgeAsr.recording", "recording.wav", folder) }
+        for (text in licences.asFileTree.matching { include("LICENSE", "*.txt", "*.md") }) text.copyTo(File(folder, "licences/${text.name}"))
     }
 
     private fun put(path: String, property: String, name: String, folder: File) {
@@ -86,6 +101,7 @@ androidComponents {
         val copy = tasks.register<CopySpeechAssets>("copy${variant.name.replaceFirstChar(Char::uppercase)}SpeechAssets") {
             model = providers.gradleProperty("edgeAsr.model")
             recording = providers.gradleProperty("edgeAsr.recording")
+            licences.from(licenceTexts.map { rootDir.resolveSibling(it) })
         }
         variant.sources.assets?.addGeneratedSourceDirectory(copy, CopySpeechAssets::assets)
     }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_asr.backends import thread_pool
+from edge_asr.backends.program_file import read_program_file
 from edge_asr.backends.protocol import StepResult
 from edge_asr.backends.runtime_log import quiet_stderr
 from edge_asr.contract import METADATA, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
@@ -30,21 +31,22 @@ def missing() -> str | None:
 
 
 def load(path: Path, threads: int) -> ExecuTorchPython:
-    """Load the methods of the file.
+    """Load the methods of the file, from memory: what was checked is what runs, whatever happens to the file.
 
     Raises EdgeAsrError where the file is damaged, is not ours, or is of another contract, and where loaded programs
     run on another number of threads.
     """
+    content = read_program_file(path).content
     with quiet_stderr() as captured:
         portable_lib, runtime = _import_runtime()
         # the bindings print through `sys.stderr` as well; not while torch is imported, as its log keeps that object
         with redirect_stderr(captured), thread_pool.loading(threads, portable_lib._unsafe_reset_threadpool) as loaded:
-            return loaded(_load(runtime, path))
+            return loaded(_load(runtime, path, content))
 
 
-def _load(runtime: Any, path: Path) -> ExecuTorchPython:
+def _load(runtime: Any, path: Path, content: bytes) -> ExecuTorchPython:
     try:
-        program = runtime.load_program(path)
+        program = runtime.load_program(content)
     except RuntimeError:
         raise EdgeAsrError(f"{path}: damaged, not a whole ExecuTorch program: copy or export it again") from None
     absent = {STEP, METADATA} - program.method_names

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edge_asr import __version__
 from edge_asr.errors import EdgeAsrError
+from edge_asr.native.runpath import ORIGIN, set_runpath
 from edge_asr.native.sdk import SDK_VERSION, Sdk, sdk_for
 from edge_asr.native.target import Target
 from edge_asr.shipped import CACHE_VARIABLE, cache_folder
@@ -23,7 +24,6 @@ from edge_asr.shipped import CACHE_VARIABLE, cache_folder
 SOURCES = Path(__file__).parent
 LIBRARY = Path("lib", "libedge_asr.so")  # in the folder of a build
 RUNNER = Path("bin", "edge-asr-run")
-SDK_LICENCE = Path("LICENSE-ExecuTorch")
 KEY_DIGITS = 16  # of the hash that names a build
 NINJA_STEP = re.compile(r"\[\d+/\d+\]")
 
@@ -67,8 +67,8 @@ def build(target: Target, *, sanitize: str = "", force: bool = False, tell: Tell
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as name:
             partial = Path(name) / "installed"
             run_cmake(target, sdk, sanitize, Path(name) / "tree", partial, tell)
-            if sdk.licence is not None:
-                shutil.copyfile(sdk.licence, partial / SDK_LICENCE)
+            for library in (partial / LIBRARY).parent.glob("*.so"):
+                set_runpath(library, ORIGIN)  # ExecuTorch's look into other folders too
             put_in_place(partial, folder)
     except OSError as error:
         raise EdgeAsrError(

@@ -6,9 +6,9 @@ runner for `model.pte` there.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -20,16 +20,17 @@ import soundfile
 
 from edge_asr import __version__
 from edge_asr.audio import read_audio
-from edge_asr.backends.program_file import check_program_file
+from edge_asr.backends.program_file import ProgramFile, read_program_file
 from edge_asr.contract import CONTRACT_VERSION
 from edge_asr.demo import RECORDING
 from edge_asr.errors import EdgeAsrError
-from edge_asr.native.build import SDK_LICENCE, Build, build, compilers
+from edge_asr.licences import licence_texts
+from edge_asr.native.build import Build, build, compilers
 from edge_asr.native.elf import closure
+from edge_asr.native.runpath import ORIGIN, set_runpath
 from edge_asr.native.sdk import SDK_VERSION
 from edge_asr.native.target import Target
-from edge_asr.profiling.program import read_metadata
-from edge_asr.shipped import CORPUS_LICENCE, cached_pte, file_sha256, model_card, shipped_checkpoints
+from edge_asr.shipped import CORPUS_LICENCE, model_card, shipped_checkpoint_of
 
 FORMAT = "edge-asr-bundle"
 FACTS = "bundle.json"  # marks a folder as ours, and lists its files
@@ -63,7 +64,7 @@ def make_bundle(target: Target, output: Path, model: Path, *, force: bool = Fals
     ever deleted. Raises EdgeAsrError.
     """
     tell = tell or (lambda _: None)
-    check_program_file(model)
+    program = read_program_file(model)  # the bundle gets these bytes: the file may be replaced meanwhile
     require_free(output, force)
     built = build(target, tell=lambda stage: tell(f"native runtime, {stage}"))
     tell("collecting libraries")
@@ -71,7 +72,7 @@ def make_bundle(target: Target, output: Path, model: Path, *, force: bool = Fals
         with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=f".{output.name}-") as name:
             partial = Path(name) / "bundle"
             partial.mkdir(mode=0o755)
-            facts = fill(partial, built, model, tell)
+            facts = fill(partial, built, program, tell)
             require_free(output, force)
             if output.exists():
                 output.rename(Path(name) / "replaced")
@@ -108,14 +109,16 @@ def files_of(folder: Path) -> set[str] | None:
         return None
 
 
-def fill(folder: Path, built: Build, model: Path, tell: Tell) -> Facts:
+def fill(folder: Path, built: Build, model: ProgramFile, tell: Tell) -> Facts:
     """All files of a bundle."""
     libraries, glibc = closure([built.runner], lambda name: find_library(name, built))
-    shutil.copyfile(model, folder / MODEL)
+    (folder / MODEL).write_bytes(model.content)
     shutil.copy(built.runner, folder / RUNNER)
     for name, library in libraries.items():
         shutil.copyfile(library, folder / name)
-    rate_hz = read_metadata(model).sample_rate_hz
+    for name in (RUNNER, *libraries):
+        set_runpath(folder / name, ORIGIN)  # else any user of a board could plant libraries beside the folder
+    rate_hz = model.metadata().sample_rate_hz
     soundfile.write(folder / DEMO, read_audio(RECORDING, rate_hz), rate_hz, subtype="PCM_16")
     add_licences(folder / LICENCES, built, model)
     tell("trying it")
@@ -126,7 +129,7 @@ def fill(folder: Path, built: Build, model: Path, tell: Tell) -> Facts:
         executorch=SDK_VERSION,
         target=built.target.name,
         glibc=".".join(map(str, glibc)),
-        model_sha256=file_sha256(model),
+        model_sha256=hashlib.sha256(model.content).hexdigest(),
         demo_text=demo_text,
         files=tuple(sorted([README, FACTS, *(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())])),
     )
@@ -175,50 +178,53 @@ def readme(facts: Facts, target: Target, rate_hz: int) -> str:
 # --- licences
 
 NOTICE = """\
-What the files of this bundle are under. Texts lie beside this one, as far as the machine that made it had them.
+What the files of this bundle are under. The texts lie beside this one.
 
 edge-asr-run, libedge_asr.so
     edge-asr: Apache-2.0 (edge-asr.txt). JSON for Modern C++ is compiled in: MIT (nlohmann-json.txt)
 libexecutorch*.so
-    ExecuTorch, https://github.com/pytorch/executorch, from its wheel on PyPI, unchanged: BSD-3-Clause (ExecuTorch.txt).
-    Compiled in: XNNPACK and PocketFFT (BSD-3-Clause), pthreadpool and cpuinfo (BSD-2-Clause), FP16 and FXdiv (MIT),
-    FlatBuffers and, for Arm, KleidiAI (Apache-2.0), Eigen's BLAS (MPL-2.0)
+    ExecuTorch, https://github.com/pytorch/executorch, from its wheel on PyPI, unchanged but for the folders in which
+    the loader looks for libraries (RUNPATH): BSD-3-Clause (ExecuTorch.txt). Compiled in, by licence:
+    BSD-3-Clause: XNNPACK (XNNPACK.txt), PocketFFT (PocketFFT.txt), parts of PyTorch (PyTorch.txt)
+    BSD-2-Clause: pthreadpool (pthreadpool.txt), cpuinfo (cpuinfo.txt)
+    MIT: FP16 (FP16.txt), FXdiv (FXdiv.txt)
+    Apache-2.0: FlatBuffers (FlatBuffers.txt); for Arm, KleidiAI (KleidiAI.txt, with BSD-3-Clause)
+    MPL-2.0: Eigen's BLAS (Eigen.txt), whose source is at https://gitlab.com/libeigen/eigen
 libstdc++.so.6, libgcc_s.so.1
     GCC's run-time libraries, unchanged, from the Linux distribution that the bundle was made on, which has the sources:
-    GPL-3.0 with the GCC Runtime Library Exception (GCC.txt)
-model.pte
-    see model.md; where there is none, ask whoever gave you the model
+    GPL-3.0 with the GCC Runtime Library Exception (GCC.txt, where that machine had it)
+"""
+MODEL_NOTICE = f"""\
+{MODEL}
+    edge-asr's shipped model, Apache-2.0: what it was trained on, and what it is good for, is in model.md. Weights that
+    were trained on AN4 come with that corpus's licence (AN4-LICENSE.txt)
+"""
+UNKNOWN_MODEL_NOTICE = f"""\
+{MODEL}
+    not a model that edge-asr ships: ask whoever gave it to you
 """
 
 DEBIAN_NAMES = {"aarch64": "arm64", "x86_64": "amd64"}  # of machines, in names of packages
 
 
-def add_licences(folder: Path, built: Build, model: Path) -> None:
-    """The texts that are on this machine, and which file each is for."""
+def add_licences(folder: Path, built: Build, model: ProgramFile) -> None:
+    """The texts, and which file each is for."""
     folder.mkdir()
-    (folder / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
-    documents = Path("/usr/share/doc")
     cross = "" if built.target.is_here else f"-{DEBIAN_NAMES[built.target.machine]}-cross"
-    card = card_of(model)
+    checkpoint = shipped_checkpoint_of(model.metadata())
+    (folder / "NOTICE.txt").write_text(
+        NOTICE + (MODEL_NOTICE if checkpoint else UNKNOWN_MODEL_NOTICE), encoding="utf-8"
+    )
     texts = {
+        **{text.name: text for text in licence_texts()},
         "edge-asr.txt": own_licence(),
-        "ExecuTorch.txt": built.folder / SDK_LICENCE,
-        "nlohmann-json.txt": documents / "nlohmann-json3-dev" / "copyright",
-        "GCC.txt": documents / f"libstdc++6{cross}" / "copyright",
-        "model.md": card,
-        "AN4-LICENSE.txt": CORPUS_LICENCE if card else None,
+        "GCC.txt": Path("/usr/share/doc") / f"libstdc++6{cross}" / "copyright",
+        "model.md": model_card(checkpoint) if checkpoint else None,
+        "AN4-LICENSE.txt": CORPUS_LICENCE if checkpoint else None,
     }
     for name, text in texts.items():
         if text is not None and text.is_file():
             shutil.copyfile(text, folder / name)
-
-
-def card_of(model: Path) -> Path | None:
-    """Of a shipped model."""
-    for checkpoint in shipped_checkpoints():
-        if os.path.realpath(model) == os.path.realpath(cached_pte(checkpoint)):
-            return model_card(checkpoint)
-    return None
 
 
 def own_licence() -> Path | None:

@@ -20,10 +20,14 @@ from pathlib import Path, PurePosixPath
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.target import Target
-from edge_asr.shipped import CACHE_VARIABLE, cache_folder
+from edge_asr.shipped import CACHE_VARIABLE, cache_folder, file_sha256
 
 SDK_VERSION = "1.5.1"  # the one that the exporter is pinned to
 WHEEL_PYTHON = "3.11"  # of the wheel that is fetched; its C++ libraries are the same for each
+WHEEL_SHA256 = {  # of the wheels on PyPI, by target
+    "linux-x86_64": "274c28c2fe2b76acb03f9fa381537425c40e0098dcf886baf6d97a1a55ffe300",
+    "linux-aarch64": "8ee02348a3ea80ddf770822911ebf78da616b73afce0fbaaa79f23311c88c66a",
+}
 DOWNLOAD_MB = 18
 RETRIES = "2"
 VERSION_FILE = PurePosixPath("executorch/share/cmake/executorch-config-version.cmake")  # read by our CMakeLists.txt
@@ -36,14 +40,13 @@ class Sdk:
     """What a C++ build needs of ExecuTorch."""
 
     folder: Path  # holds include/ and lib/
-    licence: Path | None  # ExecuTorch's, where the wheel came with it
     installed: bool  # the wheel of this Python environment, and not one in the cache folder
 
 
 def sdk_for(target: Target, tell: Tell) -> Sdk:
     """Find it, or fetch it; what was fetched or unpacked whole is not done again. `tell` gets each stage.
 
-    Raises EdgeAsrError: no network, no pip, no room, a damaged download.
+    Raises EdgeAsrError: no network, no pip, no room, a download that is not the wheel we know.
     """
     sdk = found_sdk(target)
     if sdk is not None:
@@ -53,6 +56,7 @@ def sdk_for(target: Target, tell: Tell) -> Sdk:
         folder.parent.mkdir(parents=True, exist_ok=True)
         tell(f"fetching ExecuTorch {SDK_VERSION} for {target.name} ({DOWNLOAD_MB} MB)")
         wheel = fetched_wheel(target, folder.parent)
+        require_pinned(wheel, target)
         tell(f"unpacking {wheel.name}")
         unpack(wheel, folder)
         wheel.unlink()
@@ -61,7 +65,7 @@ def sdk_for(target: Target, tell: Tell) -> Sdk:
             f"{folder.parent}: ExecuTorch's C++ SDK cannot be kept there ({error.strerror or error}): "
             f"make room, or set {CACHE_VARIABLE} to another folder"
         ) from None
-    return Sdk(folder, licence_in(folder), installed=False)
+    return Sdk(folder, installed=False)
 
 
 def found_sdk(target: Target) -> Sdk | None:
@@ -71,7 +75,7 @@ def found_sdk(target: Target) -> Sdk | None:
         if sdk is not None:
             return sdk
     folder = unpacked_folder(target)
-    return Sdk(folder, licence_in(folder), installed=False) if is_sdk(folder) else None
+    return Sdk(folder, installed=False) if is_sdk(folder) else None
 
 
 def installed_sdk() -> Sdk | None:
@@ -85,9 +89,7 @@ def installed_sdk() -> Sdk | None:
         return None
     for location in spec.submodule_search_locations or ():
         if is_sdk(Path(location)):
-            texts = [item for item in distribution.files or () if item.match("*.dist-info/licenses/LICENSE")]
-            licence = Path(str(texts[0].locate())) if texts else None
-            return Sdk(Path(location), licence, installed=True)
+            return Sdk(Path(location), installed=True)
     return None
 
 
@@ -95,13 +97,9 @@ def is_sdk(folder: Path) -> bool:
     return (folder / "include" / "executorch").is_dir() and (folder / "lib" / "libexecutorch.so").is_file()
 
 
-def licence_in(folder: Path) -> Path | None:
-    path = folder / "LICENSE"
-    return path if path.is_file() else None
-
-
 def unpacked_folder(target: Target) -> Path:
-    return cache_folder() / "native" / f"executorch-{SDK_VERSION}-{target.name}"
+    """Named after the wheel, so that none that was unpacked unchecked is found there."""
+    return cache_folder() / "native" / f"executorch-{SDK_VERSION}-{target.name}-{WHEEL_SHA256[target.name][:8]}"
 
 
 def fetched_wheel(target: Target, folder: Path) -> Path:
@@ -129,6 +127,19 @@ def fetched_wheel(target: Target, folder: Path) -> Path:
                 f"({trouble(done.stderr)}): try again, or {by_hand(target, folder)}"
             )
         return fetched.replace(folder / fetched.name)
+
+
+def require_pinned(wheel: Path, target: Target) -> None:
+    """Raises EdgeAsrError where a wheel, whose libraries are to run here and on boards, is not the one on PyPI that we
+    know; it is deleted then. OSError."""
+    found = file_sha256(wheel)
+    if found == WHEEL_SHA256[target.name]:
+        return
+    wheel.unlink()
+    raise EdgeAsrError(
+        f"{wheel.name} was damaged on its way here or is another file (sha256 {found[:12]}, expected "
+        f"{WHEEL_SHA256[target.name][:12]}) and is deleted: try again, or {by_hand(target, wheel.parent)}"
+    )
 
 
 def pip_arguments(target: Target) -> list[str]:
@@ -162,20 +173,17 @@ def trouble(said: str) -> str:
 
 
 def unpack(wheel: Path, folder: Path) -> None:
-    """Headers, libraries and licence of a wheel. The folder is there whole, or not at all. Raises EdgeAsrError."""
+    """Headers and libraries of a wheel that is the one we know. The folder is there whole, or not at all."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="unpacking-") as name:
         partial = Path(name) / "sdk"
-        try:
-            with zipfile.ZipFile(wheel) as archive:
-                for member in archive.namelist():
-                    inside = wanted(PurePosixPath(member))
-                    if inside is not None and not member.endswith("/"):
-                        write_member(archive, member, partial / inside)
-        except (zipfile.BadZipFile, EOFError):
-            wheel.unlink()
-            raise EdgeAsrError(f"{wheel.name} was damaged on its way here and is deleted: try again") from None
-        if not is_sdk(partial):
-            raise EdgeAsrError(f"{wheel}: no wheel of ExecuTorch with its C++ SDK in it: delete it and try again")
+        with zipfile.ZipFile(wheel) as archive:
+            for member in archive.namelist():
+                inside = wanted(PurePosixPath(member))
+                if inside is not None and not member.endswith("/"):
+                    path = partial / inside
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(member) as source, path.open("wb") as copy:
+                        shutil.copyfileobj(source, copy)
         shutil.rmtree(folder, ignore_errors=True)  # what an older edge-asr may have left
         partial.rename(folder)
 
@@ -184,14 +192,4 @@ def wanted(member: PurePosixPath) -> PurePosixPath | None:
     """Where a file of the wheel goes, or None where a build does not need it."""
     header = member.parts[:2] == ("executorch", "include")
     library = member.parent == PurePosixPath("executorch/lib") and member.suffix == ".so"
-    if header or library or member == VERSION_FILE:
-        return member.relative_to("executorch")
-    return PurePosixPath("LICENSE") if member.match("*.dist-info/licenses/LICENSE") else None
-
-
-def write_member(archive: zipfile.ZipFile, member: str, path: Path) -> None:
-    if ".." in path.parts:
-        raise EdgeAsrError(f"{archive.filename}: a wheel that would write outside its folder ({member}): delete it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(member) as source, path.open("wb") as copy:
-        shutil.copyfileobj(source, copy)
+    return member.relative_to("executorch") if header or library or member == VERSION_FILE else None

@@ -136,9 +136,9 @@ def run_steps(step: Callable[[Any], Any], model: Path, recordings: Sequence[Path
     """Calls the program and yields of which kind each call was: `ran` or `skipped`."""
     import torch
 
-    from edge_asr.profiling.program import read_metadata
+    from edge_asr.backends.program_file import read_program_file
 
-    metadata = read_metadata(model)
+    metadata = read_program_file(model).metadata()
     limits = torch.tensor([threshold], dtype=torch.float32)
     left = WARM_UP_STEPS + TRACED_STEPS
     while left:

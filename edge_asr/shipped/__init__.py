@@ -15,7 +15,7 @@ from typing import Any
 import platformdirs
 
 from edge_asr import __version__
-from edge_asr.contract import CONTRACT_VERSION
+from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 
@@ -48,6 +48,13 @@ def shipped_checkpoint(size: str = BASE) -> Path:
 def shipped_checkpoints() -> list[Path]:
     """All that are there."""
     return [path for path in (FOLDER / name for name in CHECKPOINTS.values()) if path.is_file()]
+
+
+def shipped_checkpoint_of(metadata: Metadata) -> Path | None:
+    """The shipped checkpoint that a `.pte` was exported from, by the hash that the file names; None where it is of
+    another one."""
+    named = metadata.training.get("checkpoint_sha256")
+    return next((path for path in shipped_checkpoints() if file_sha256(path) == named), None)
 
 
 def model_card(checkpoint: Path) -> Path:

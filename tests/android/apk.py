@@ -46,13 +46,25 @@ def call(name: str, *arguments: object) -> str:
     return done.stdout
 
 
+def gradle_script() -> str:
+    return (APP / "build.gradle.kts").read_text(encoding="utf-8")
+
+
 def setting(name: str) -> str:
     """A value of `app/build.gradle.kts`."""
-    found = re.search(
-        rf'^\s*{name} = "?([\w.]+)"?', (APP / "build.gradle.kts").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    found = re.search(rf'^\s*{name} = "?([\w.]+)"?', gradle_script(), re.MULTILINE)
     assert found is not None, f"app/build.gradle.kts sets no {name}"
     return found[1]
+
+
+def licence_texts() -> dict[str, Path]:
+    """What Gradle puts beside NOTICE.txt into the assets' `licences`: name -> file of this repository."""
+    listed = re.search(r"^val licenceTexts = listOf\(\n(.*?)^\)", gradle_script(), re.DOTALL | re.MULTILINE)
+    assert listed is not None, "app/build.gradle.kts names no licenceTexts"
+    named = [REPOSITORY / name for name in re.findall(r'"([^"]+)"', listed[1])]
+    texts = [text for path in named for text in (sorted(path.glob("*.txt")) if path.is_dir() else [path])]
+    assert all(text.is_file() for text in texts)
+    return {text.name: text for text in texts}
 
 
 def link(work: Path, main: Path = MAIN) -> Linked:
@@ -74,7 +86,8 @@ def link(work: Path, main: Path = MAIN) -> Linked:
     options = [part for option in versions.items() for part in option]
     linked = Linked(work / "linked.apk", work / "java" / Path(*setting("namespace").split(".")) / "R.java")
     sources = ["-I", FRAMEWORK, "--manifest", work / "AndroidManifest.xml", work / "resources.zip"]
-    call("aapt2", "link", *sources, *options, "--java", work / "java", "-o", linked.apk)
+    assets = ["-A", main / "assets"] if (main / "assets").is_dir() else []
+    call("aapt2", "link", *sources, *options, *assets, "--java", work / "java", "-o", linked.apk)
     return linked
 
 

@@ -62,13 +62,23 @@ def test_stubs_are_labelled() -> None:
 
 
 def test_the_runtime_on_the_phone_is_the_one_that_exports() -> None:
-    versions = tomllib.loads((DEMO / "gradle" / "libs.versions.toml").read_text(encoding="utf-8"))["versions"]
+    versions = toolchain.VERSIONS
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"][
         "optional-dependencies"
     ]
     assert f"executorch=={versions['executorch']}" in extras["export"]
     told = (KOTLIN / "org/edge_asr/demo/benchmark/AndroidRuntime.kt").read_text(encoding="utf-8")
     assert f'"executorch {versions["executorch"]}"' in told
+
+
+def test_the_build_is_pinned_and_the_readme_names_its_versions() -> None:
+    wrapper = (DEMO / "gradle" / "wrapper" / "gradle-wrapper.properties").read_text(encoding="utf-8")
+    gradle = re.search(r"^distributionUrl=.*/gradle-([\d.]+)-bin\.zip$", wrapper, re.MULTILINE)
+    assert gradle
+    assert re.search(r"^distributionSha256Sum=[0-9a-f]{64}$", wrapper, re.MULTILINE)
+    assert apk.setting("compileSdk") == apk.setting("targetSdk")
+    told = (DEMO / "README.md").read_text(encoding="utf-8")
+    assert f"(platform {apk.setting('compileSdk')}) and Gradle {gradle[1]}," in told
 
 
 @pytest.mark.slow

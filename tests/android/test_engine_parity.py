@@ -1,5 +1,7 @@
-"""The app's streaming engine, on a desktop JVM over ExecuTorch's C++ runtime, against Python's Recognizer over
-ExecuTorch's Python runtime: the same text, words, times and kept frames, however the samples are cut."""
+"""The app's streaming engine and its adapter to ExecuTorch, on a desktop JVM, against Python's Recognizer over
+ExecuTorch's Python runtime: the same text, words, times and kept frames, however the samples are cut. Under the adapter
+is executorch::extension::Module, made as ExecuTorch's JNI layer makes it on a phone; one runs all streams of a test.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,17 @@ from edge_asr.backends.program_file import check_program_file
 from edge_asr.backends.protocol import Backend, StepResult
 from edge_asr.contract import TRAILER, sealed
 from edge_asr.errors import EdgeAsrError
-from edge_asr.native.build import SOURCES, Build
+from edge_asr.native.build import Build
 from edge_asr.recognizer import Recognizer, Threshold, Update
-from tests.android import toolchain
+from tests.android import apk, toolchain
+from tests.native.drivers import executorch_flags
 
 pytestmark = pytest.mark.slow
 
 REFERENCE = "executorch-python"
 UTTERANCES = 24
 JNI = Path(__file__).parent / "jni"
+ADAPTER = apk.MAIN / "kotlin/org/edge_asr/demo/program/ExecutorchProgram.kt"
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,9 @@ class Engine:
         (self._folder / "jobs.jsonl").write_text("\n".join(lines), encoding="utf-8")
         self.run("recognize", model, self._folder / "jobs.jsonl", self._folder / "heard.jsonl")
         heard = (self._folder / "heard.jsonl").read_text(encoding="utf-8").splitlines()
-        metadata, *updates = map(json.loads, heard)
+        metadata, *updates, ending = map(json.loads, heard)
         assert len(updates) == len(jobs)
+        assert ending == {"modules": 1}
         return metadata, updates
 
 
@@ -92,13 +97,13 @@ class Engine:
 def engine(native_build: Build, core_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     folder = tmp_path_factory.mktemp("engine")
     libraries = [core_jar, toolchain.jar("json")]
-    toolchain.compile_kotlin([JNI], libraries, folder / "engine.jar", jdk=True)
+    toolchain.compile_kotlin([JNI, ADAPTER], libraries, folder / "engine.jar", jdk=True)
     include = toolchain.java("javac").resolve().parent.parent / "include"
-    library = folder / "libnative_program.so"
+    library = folder / "libextension_module.so"
     flags = ["-std=c++17", "-O1", "-fPIC", "-shared", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
-    folders = [f"-I{SOURCES / 'include'}", "-isystem", str(include), "-isystem", str(include / "linux")]
-    linked = [str(native_build.library), f"-Wl,-rpath,{native_build.library.parent}"]
-    command = ["g++", *flags, *folders, str(JNI / "native_program.cpp"), "-o", str(library), *linked]
+    compiling, linking = executorch_flags(native_build)
+    folders = ["-isystem", str(include), "-isystem", str(include / "linux"), *compiling]
+    command = ["g++", *flags, *folders, str(JNI / "extension_module.cpp"), "-o", str(library), *linking]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return Engine([folder / "engine.jar", *libraries], library, folder)

@@ -25,7 +25,7 @@ def test_package_and_versions(linked: Linked) -> None:
     told = badging(linked)
     assert "package: name='org.edge_asr.demo'" in told
     assert "sdkVersion:'26'" in told
-    assert "targetSdkVersion:'35'" in told
+    assert "targetSdkVersion:'36'" in told
     assert "launchable-activity: name='org.edge_asr.demo.screen.MainActivity'" in told
 
 

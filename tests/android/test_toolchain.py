@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_what_npm_says_when_it_fails_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / "npm").write_text("#!/bin/sh\necho no network >&2\nexit 1\n")
     (tmp_path / "npm").chmod(0o755)
     with pytest.raises(toolchain.Missing, match=r"npm pack kotlin-compiler@\S+ failed: no network"):
+        toolchain.kotlinc()
+    assert not list((tmp_path / "cache" / "android").glob("kotlin-compiler*"))
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_a_compiler_of_another_hash_fails_and_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "java").touch(0o755)
+    (tmp_path / "npm").write_text('#!/bin/sh\necho "another file" >"$4/kotlin-compiler.tgz"\n')
+    (tmp_path / "npm").chmod(0o755)
+    with pytest.raises(AssertionError, match=rf"kotlin-compiler@{re.escape(toolchain.KOTLIN_VERSION)} has sha512-"):
         toolchain.kotlinc()
     assert not list((tmp_path / "cache" / "android").glob("kotlin-compiler*"))
 

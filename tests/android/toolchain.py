@@ -1,11 +1,13 @@
 """What compiles and runs the Android demo's Kotlin on a plain Debian machine: found there, else fetched.
 
-The compiler is npm's `kotlin-compiler`. Jars are Debian's; those that the installed release lacks are fetched from
-another one of the same mirror and unpacked into the cache, never installed.
+The compiler is npm's `kotlin-compiler`, of the version that Gradle compiles the app with, and pinned by hash. Jars are
+Debian's; those that the installed release lacks are fetched from another one of the same mirror and unpacked into the
+cache, never installed; apt checks their signatures.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import hashlib
@@ -15,6 +17,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +26,15 @@ from pathlib import Path
 import pytest
 
 from edge_asr.shipped import cache_folder
+from tests.conftest import REPOSITORY
 
-KOTLIN_VERSION = "2.4.20"
+VERSIONS = tomllib.loads((REPOSITORY / "android_demo/gradle/libs.versions.toml").read_text(encoding="utf-8"))[
+    "versions"
+]
+KOTLIN_VERSION = VERSIONS["kotlin"]
+KOTLIN_SHA512 = (  # of the package: `npm view kotlin-compiler@VERSION dist.integrity`
+    "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
+)
 # dx reads no newer class files, and every Android runs these
 KOTLIN_OPTIONS = ("-jvm-target", "1.8", "-Werror", "-no-stdlib", "-no-reflect")
 JAVA_RELEASE = "8"
@@ -127,8 +137,18 @@ def fetch_kotlin(home: Path) -> None:
         package = f"kotlin-compiler@{KOTLIN_VERSION}"
         ask(["npm", "pack", "--silent", "--pack-destination", str(scratch), package], f"npm pack {package}", scratch)
         (packed,) = scratch.glob("*.tgz")
+        require_hash(packed, package)
         ask(["tar", "-xzf", str(packed), "-C", str(scratch)], f"unpacking {package}", scratch)
         (scratch / "package").rename(home)
+
+
+def require_hash(packed: Path, package: str) -> None:
+    """Raises AssertionError, which no test takes for something that cannot be had."""
+    found = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
+    assert found == KOTLIN_SHA512, (
+        f"{package} has sha512-{found}, and not KOTLIN_SHA512 of tests/android/toolchain.py: "
+        "another version, or another file under its name"
+    )
 
 
 def fetch_package(wanted: DebianJar) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_asr.backends import program_file
-from edge_asr.backends.program_file import check_program_file
+from edge_asr.backends.program_file import check_program_file, read_program_file
 from edge_asr.contract import CONTRACT_VERSION, TRAILER, sealed
 from edge_asr.errors import EdgeAsrError
 
@@ -34,7 +35,10 @@ def ours(version: int) -> bytes:
 
 @pytest.mark.parametrize("content", [program(100), program(100, 900), program(100) + bytes(8), ours(CONTRACT_VERSION)])
 def test_a_whole_file_passes(tmp_path: Path, content: bytes) -> None:
-    assert check_program_file(write(tmp_path, sealed(content))) == zlib.crc32(content)
+    path = write(tmp_path, sealed(content))
+    check_program_file(path)
+    file = read_program_file(path)
+    assert (file.content, file.checksum) == (sealed(content), zlib.crc32(content))
 
 
 def test_the_trailer_is_the_one_the_contract_describes() -> None:
@@ -104,7 +108,9 @@ def test_a_program_of_another_maker_is_not_ours_and_passes_where_it_may(tmp_path
     path = write(tmp_path, program(100, 900))
     with pytest.raises(EdgeAsrError, match=r"model\.pte: not a model made by edge-asr"):
         check_program_file(path)
-    assert check_program_file(path, foreign_too=True) is None
+    with pytest.raises(EdgeAsrError, match=r"model\.pte: not a model made by edge-asr"):
+        read_program_file(path)
+    assert read_program_file(path, foreign_too=True).checksum is None
 
 
 @pytest.mark.parametrize("content", [bytes(500), b"PK\x03\x04" + bytes(500), b"#!/bin/sh\n", b"\x80ELF" * 20])
@@ -113,7 +119,10 @@ def test_other_files_are_not_programs(tmp_path: Path, content: bytes) -> None:
         check_program_file(write(tmp_path, content))
 
 
-def test_an_empty_file_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+def test_an_empty_file_a_folder_a_pipe_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pte")
+    with pytest.raises(EdgeAsrError, match=r"pipe\.pte: a pipe or device, not a model"):
+        check_program_file(tmp_path / "pipe.pte")
     with pytest.raises(EdgeAsrError, match="is empty"):
         check_program_file(write(tmp_path, b""))
     with pytest.raises(EdgeAsrError, match="a folder, not a model"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -98,6 +101,46 @@ def test_ctrl_c_ends_them_all() -> None:
     with pytest.raises(KeyboardInterrupt):
         run_side_by_side({"long": sleep_on, "interrupting": interrupt}, ignore)
     assert children() == before
+
+
+FORKING = """
+import os, time
+from export import processes
+
+def sleep_on():
+    print(os.getpid(), flush=True)
+    time.sleep(3600)
+
+processes.available_cores = lambda: 2
+processes.run_side_by_side({"one": sleep_on, "another": sleep_on}, print)
+"""
+
+
+def test_kill_9_ends_them_all() -> None:
+    with subprocess.Popen([sys.executable, "-c", FORKING], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        forks = [psutil.Process(int(parent.stdout.readline())) for _ in range(2)]
+        assert all(fork.ppid() == parent.pid for fork in forks)
+        parent.kill()
+        _, left = psutil.wait_procs(forks, timeout=WAIT_S / 2)
+        for fork in left:
+            fork.kill()
+    assert left == []
+
+
+def test_a_fork_whose_parent_has_ended_already_ends() -> None:
+    """Between the fork and its first line."""
+    reading, writing = os.pipe()
+    fork = os.fork()
+    if fork == 0:
+        with contextlib.suppress(BaseException):
+            processes.end_with(os.getpid())  # which is not its parent
+            os.write(writing, b"goes on")
+        os._exit(0)
+    os.close(writing)
+    assert os.read(reading, 100) == b""
+    assert os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) == 1
+    os.close(reading)
 
 
 def test_on_one_core_they_run_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_asr.native.build import Build
+from edge_asr.native.sdk import sdk_for
 
 FUZZ = Path(__file__).parent / "fuzz"
 NATIVE = Path(__file__).parent.parent.parent / "edge_asr" / "native"
@@ -51,6 +52,38 @@ def compile_program(
     checks = [f"-fsanitize={sanitize}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"] if sanitize else []
     headers = [f"-I{NATIVE / part}" for part in ("include", "src", "src/runner")]
     command = [os.environ.get("CXX", "c++"), *FLAGS, *checks, *headers, *map(str, sources), "-o", str(program), *link]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+EXECUTORCH_LIBRARIES = (
+    "executorch",
+    "executorch_threadpool",
+    "executorch_kernels_optimized",
+    "executorch_backend_xnnpack",
+)
+
+
+def executorch_flags(build: Build) -> tuple[list[str], list[str]]:
+    """Flags to compile and to link code that calls ExecuTorch itself, with the libraries that a build runs on."""
+    include, lib = sdk_for(build.target, lambda _: None).folder / "include", build.library.parent
+    headers = [include, include / "executorch/runtime/core/portable_type/c10"]
+    compiling = [part for header in headers for part in ("-isystem", str(header))] + [
+        "-DC10_USING_CUSTOM_GENERATED_MACROS"
+    ]
+    # kernels and backends register themselves when they are loaded: nothing refers to them
+    names = [f"-l{name}" for name in EXECUTORCH_LIBRARIES]
+    return compiling, [f"-L{lib}", f"-Wl,-rpath,{lib}", "-Wl,--push-state,--no-as-needed", *names, "-Wl,--pop-state"]
+
+
+def compile_module_driver(build: Build, folder: Path) -> Path:
+    """`extension_module/streams_of_one_module.cpp` as a program."""
+    source = Path(__file__).parent / "extension_module" / "streams_of_one_module.cpp"
+    program = folder / source.stem
+    compiling, linking = executorch_flags(build)
+    headers = [f"-I{NATIVE / 'include'}", *compiling]
+    command = [os.environ.get("CXX", "c++"), *FLAGS, *headers, str(source), "-o", str(program), *linking, "-ledge_asr"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program

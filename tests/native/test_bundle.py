@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from edge_asr import shipped
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.errors import EdgeAsrError
+from edge_asr.licences import licence_texts
 from edge_asr.native import bundle as bundling
 from edge_asr.native.build import Build
 from edge_asr.native.bundle import DEMO, FACTS, MODEL, README, RUNNER, Facts, make_bundle
@@ -104,6 +106,50 @@ def test_it_names_every_file_and_where_it_comes_from(
         assert ("libexecutorch*.so" if name.startswith("libexecutorch") else name) in notice
     assert "Apache License" in (moved / "licences" / "edge-asr.txt").read_text()
     assert "Redistribution" in (moved / "licences" / "ExecuTorch.txt").read_text()
+    assert not (moved / "licences" / "model.md").exists()
+    assert "ask whoever gave it to you" in notice
+
+
+COMPONENTS = {  # compiled into the libraries -> a line of its own copyright notice, words of its licence
+    "ExecuTorch": ("Meta Platforms", "Neither the name Meta"),
+    "XNNPACK": ("Copyright 2019 Google LLC", "Neither the name"),
+    "pthreadpool": ("Georgia Institute of Technology", "Redistributions in binary form"),
+    "cpuinfo": ("Marat Dukhan", "Redistributions in binary form"),
+    "FP16": ("Georgia Institute of Technology", "Permission is hereby granted"),
+    "FXdiv": ("Marat Dukhan", "Permission is hereby granted"),
+    "PocketFFT": ("Max-Planck-Society", "Neither the name of the copyright holder"),
+    "PyTorch": ("Facebook, Inc", "Neither the names of Facebook"),
+    "FlatBuffers": ("Google Inc.", "Apache License"),
+    "KleidiAI": ("Arm Limited", "Apache License"),
+    "Eigen": ("Mozilla Public License Version 2.0", "Source Code Form"),
+    "nlohmann-json": ("Niels Lohmann", "Permission is hereby granted"),
+}
+
+
+def test_it_brings_the_licence_of_everything_compiled_in(moved: Path) -> None:
+    notice = (moved / "licences" / "NOTICE.txt").read_text()
+    assert {path.stem for path in licence_texts()} == set(COMPONENTS)
+    for name, (holder, words) in COMPONENTS.items():
+        text = (moved / "licences" / f"{name}.txt").read_text()
+        assert holder in text, name
+        assert words in text, name
+        assert f"{name}.txt" in notice
+
+
+def test_a_shipped_model_is_known_wherever_its_file_lies(
+    native_build: Build, tiny_checkpoint: Path, tiny_pte: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the checkpoint's hash, which the file names: its licence and its card go along."""
+    (tmp_path / "shipped").mkdir()
+    shutil.copy(tiny_checkpoint, tmp_path / "shipped" / "an4.safetensors")
+    (tmp_path / "shipped" / "an4.md").write_text("# the card")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "shipped")
+    moved = Path(shutil.copy(tiny_pte, tmp_path / "any name.pte"))
+    make_bundle(native_build.target, tmp_path / "board", moved)
+    licences = tmp_path / "board" / "licences"
+    assert (licences / "model.md").read_text() == "# the card"
+    assert "Carnegie Mellon" in (licences / "AN4-LICENSE.txt").read_text()
+    assert "AN4-LICENSE.txt" in (licences / "NOTICE.txt").read_text()
 
 
 # --- what is there already

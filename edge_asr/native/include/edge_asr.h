@@ -63,7 +63,10 @@ EDGE_ASR_API int32_t edge_asr_abi_version(void);
 EDGE_ASR_API edge_asr_status edge_asr_set_threads(int32_t threads, const int32_t *cpus, size_t cpu_count,
                                                   edge_asr_error *error);
 
-/* Check the whole file (layout, checksum, metadata), then map it. */
+/* Check the whole file (layout, checksum, metadata). It stays open: programs are loaded from what was checked, whatever
+ * file takes its name. Replace a model by writing another file and renaming it over the old one. A loaded program does
+ * not notice a file that is written into or cut; loading one then fails, and while it loads may end the process with
+ * SIGBUS. */
 EDGE_ASR_API edge_asr_status edge_asr_model_open(const char *path, edge_asr_model **model, edge_asr_error *error);
 EDGE_ASR_API void edge_asr_model_metadata(const edge_asr_model *model, edge_asr_metadata *metadata);
 /* What each program loaded from it plans for its tensors, state included: not its weights, not the runtime's own. */

@@ -11,18 +11,11 @@ namespace edge_asr {
 namespace {
 
 namespace et = executorch::runtime;
-using executorch::extension::MmapDataLoader;
 
-MmapDataLoader map_checked(const std::string& path) {
+et::Program verified(const OpenFile& file, ProgramLoader& loader) {
+  const std::string& path = file.path();
   keep_runtime_log_off_the_screen();
-  check_program_file(path);
-  // no mlock: it would make every page of the file resident, and for as long as it is mapped
-  auto loader = MmapDataLoader::from(path.c_str(), MmapDataLoader::MlockConfig::NoMlock);
-  if (!loader.ok()) throw bad_file(path + ": cannot be mapped into memory: copy it to a local disk");
-  return std::move(loader.get());
-}
-
-et::Program verified(const std::string& path, MmapDataLoader& loader) {
+  check_program_file(file);
   auto program = et::Program::load(&loader, et::Program::Verification::InternalConsistency);
   if (!program.ok()) throw bad_file(path + ": damaged, not a whole ExecuTorch program: copy or export it again");
   std::string absent;
@@ -66,11 +59,17 @@ Metadata metadata_of(const std::string& path, const std::string& json) {
 }  // namespace
 
 Model::Model(const std::string& path)
-    : path_(path),
-      loader_(map_checked(path)),
-      program_(verified(path, loader_)),
+    : file_(path),
+      loader_(file_),
+      program_(verified(file_, loader_)),
       json_(read_json(path, program_)),
       metadata_(metadata_of(path, json_)),
       planned_sizes_(sizes_of(path, program_)) {}
+
+void Model::require_unchanged() const {
+  if (file_.has_changed()) {
+    throw bad_file(path() + ": overwritten while it was in use: open it again, and replace models by renaming");
+  }
+}
 
 }  // namespace edge_asr

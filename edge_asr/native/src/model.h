@@ -1,7 +1,6 @@
-// A checked file, mapped: what it says about itself, and the program that others load their methods from.
+// A checked file: what it says about itself, and the program that others load their methods from.
 #pragma once
 
-#include <executorch/extension/data_loader/mmap_data_loader.h>
 #include <executorch/runtime/executor/program.h>
 
 #include <cstddef>
@@ -9,6 +8,8 @@
 #include <vector>
 
 #include "metadata.h"
+#include "open_file.h"
+#include "program_loader.h"
 
 namespace edge_asr {
 
@@ -24,16 +25,18 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return file_.path(); }
   const Metadata& metadata() const { return metadata_; }
   const std::string& json() const { return json_; }
   const executorch::runtime::Program& program() const { return program_; }
+  // Throws Failure where somebody has written into the file since it was checked: loading a program reads it again.
+  void require_unchanged() const;
   // Of the buffers that `step` plans, its state among them.
   const std::vector<std::size_t>& planned_sizes() const { return planned_sizes_; }
 
  private:
-  std::string path_;
-  executorch::extension::MmapDataLoader loader_;  // the program points into it
+  OpenFile file_;
+  ProgramLoader loader_;  // the program loads its segments through it
   executorch::runtime::Program program_;
   std::string json_;
   Metadata metadata_;

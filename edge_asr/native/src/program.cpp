@@ -41,6 +41,7 @@ const T* output(const LoadedMethod& step, StepOutput index, std::size_t expected
 }  // namespace
 
 std::unique_ptr<Program> Program::load(const std::shared_ptr<const Model>& model) {
+  model->require_unchanged();
   std::unique_ptr<Program> program;
   try {
     program = std::make_unique<Program>(model);

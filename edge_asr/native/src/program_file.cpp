@@ -1,13 +1,8 @@
 // The same checks, in the same words, as edge_asr/backends/program_file.py.
 #include "program_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -44,47 +39,6 @@ std::string_view text_at(const unsigned char* bytes, std::size_t count) {
   return {reinterpret_cast<const char*>(bytes), count};
 }
 
-class OpenFile {
- public:
-  explicit OpenFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw unreadable(errno);
-  }
-  ~OpenFile() { ::close(descriptor_); }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  // Fewer bytes than asked for only at the end of the file.
-  std::size_t read(std::uint64_t offset, unsigned char* bytes, std::size_t count) const {
-    std::size_t done = 0;
-    while (done < count) {
-      const ssize_t got = ::pread(descriptor_, bytes + done, count - done, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw unreadable(errno);
-      if (got == 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    return done;
-  }
-
- private:
-  Failure unreadable(int number) const { return bad_file(path_ + ": cannot be read (" + std::strerror(number) + ")"); }
-
-  const std::string& path_;
-  int descriptor_;
-};
-
-std::uint64_t size_of_regular_file(const std::string& path) {
-  struct stat about {};
-  if (::stat(path.c_str(), &about) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) throw bad_file(path + ": no such model file");
-    throw bad_file(path + ": cannot be read (" + std::strerror(errno) + ")");
-  }
-  if (S_ISDIR(about.st_mode)) throw bad_file(path + ": a folder, not a model: name the .pte file in it");
-  if (!S_ISREG(about.st_mode)) throw bad_file(path + ": a pipe or device, not a model: name a .pte file");
-  if (about.st_size == 0) throw bad_file(path + ": the model file is empty (0 bytes): " + kAgain);
-  return static_cast<std::uint64_t>(about.st_size);
-}
-
 // Bytes that the program's own header promises; none where it is too short or too old to say.
 std::optional<std::uint64_t> promised_size(const std::string& path, const unsigned char* head, std::size_t count) {
   const std::size_t magic_bytes = count > 4 ? std::min(count - 4, kFileMagic.size()) : 0;
@@ -102,7 +56,9 @@ std::optional<std::uint64_t> promised_size(const std::string& path, const unsign
   return std::max(program_bytes, segments_offset + segments_bytes);
 }
 
-void check_header(const std::string& path, const OpenFile& file, std::uint64_t size) {
+void check_header(const OpenFile& file) {
+  const std::string& path = file.path();
+  const std::uint64_t size = file.size();
   std::array<unsigned char, kHeadBytes> head{};
   const std::size_t count = file.read(0, head.data(), head.size());
   const auto needed = promised_size(path, head.data(), count);
@@ -112,10 +68,11 @@ void check_header(const std::string& path, const OpenFile& file, std::uint64_t s
 }
 
 // True where the file has a trailer and its sum is right.
-bool has_right_checksum(const std::string& path, const OpenFile& file, std::uint64_t size) {
+bool has_right_checksum(const OpenFile& file) {
+  const std::string& path = file.path();
   std::array<unsigned char, kTrailerBytes> trailer{};
-  if (size < trailer.size()) return false;
-  std::uint64_t left = size - trailer.size();
+  if (file.size() < trailer.size()) return false;
+  std::uint64_t left = file.size() - trailer.size();
   file.read(left, trailer.data(), trailer.size());
   if (text_at(trailer.data(), kTrailerMagic.size()) != kTrailerMagic) return false;
   const auto stated = static_cast<std::uint32_t>(little_endian(trailer.data() + kTrailerMagic.size(), 4));
@@ -157,11 +114,10 @@ std::optional<long> stated_contract(const OpenFile& file) {
 
 }  // namespace
 
-void check_program_file(const std::string& path) {
-  const std::uint64_t size = size_of_regular_file(path);
-  const OpenFile file(path);
-  check_header(path, file, size);
-  if (has_right_checksum(path, file, size)) return;
+void check_program_file(const OpenFile& file) {
+  const std::string& path = file.path();
+  check_header(file);
+  if (has_right_checksum(file)) return;
   const auto version = stated_contract(file);
   if (!version) {
     throw bad_file(path + ": not a model made by edge-asr (it has no checksum): export it with edge-asr");

@@ -184,7 +184,8 @@ def text_of(file: IO[bytes]) -> str:
 
 
 def guard_script(folder: str, orphan_after_s: float) -> str:
-    """Makes a folder, tells its name, and removes it when stdin ends. A watch beside it ends the guard, and the
+    """Makes a folder inside one that no other user may write to, prints its name, and removes both when stdin ends:
+    what a program finds beside its own folder is ours too. A watch beside it ends the guard, and the
     connection with all that runs on it, where no line has come for long."""
     watch = (
         f"( b=1; trap b=1 USR1; trap 'kill $s; exit' TERM; while [ $b = 1 ]; do b=0; sleep {orphan_after_s:g} & s=$!; "
@@ -198,7 +199,8 @@ def guard_script(folder: str, orphan_after_s: float) -> str:
             "trap 'rm -rf \"$d\"; kill $w 2>/dev/null' EXIT",
             "trap 'exit 1' HUP INT TERM PIPE",
             watch,
-            f"printf '{READY}%s\\n' \"$d\"",
+            'mkdir "$d/run" || exit 1',
+            f"printf '{READY}%s\\n' \"$d/run\"",
             "while read -r _; do kill -USR1 $w; done",
         )
     )

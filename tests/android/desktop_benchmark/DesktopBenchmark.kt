@@ -18,7 +18,7 @@ import org.edge_asr.core.measure.BatteryMeter
 import org.edge_asr.core.measure.BatterySample
 import org.edge_asr.core.measure.DeviceFiles
 import org.edge_asr.core.program.Program
-import org.edge_asr.jni.NativeProgram
+import org.edge_asr.demo.program.ExecutorchProgram
 import org.json.JSONObject
 
 /**
@@ -80,7 +80,7 @@ private object DesktopPhone : Phone {
 private object DesktopRuntime : Runtime, FreshProcess {
     override val version = "executorch of the wheel"
 
-    override fun open(model: File, threads: Int): Program = NativeProgram(model, threads)
+    override fun open(model: File, threads: Int): Program = ExecutorchProgram.open(model, threads)
 
     override fun coldStart(model: File, threads: Int, threshold: Float, recordings: List<Recording>): ColdStart =
         coldStartHere(this, { open(model, threads) }, threshold, recordings)

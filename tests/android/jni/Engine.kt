@@ -10,15 +10,18 @@ import org.edge_asr.core.program.ProgramException
 import org.edge_asr.core.stream.Stream
 import org.edge_asr.core.stream.Update
 import org.edge_asr.core.stream.Word
+import org.edge_asr.demo.program.ExecutorchProgram
 import org.json.JSONArray
 import org.json.JSONObject
+import org.pytorch.executorch.Module
 
 /**
- * The app's streaming engine for tests/android/test_engine_parity.py, in three ways:
+ * The app's streaming engine and its adapter to ExecuTorch, for tests/android/test_engine_parity.py, in three ways:
  *
  * `recognize MODEL JOBS OUT`: each line of JOBS is a stream: `pcm`, a file of samples; `int16`, whether they are that or
  * float32; `threshold`, null for the file's; `cuts`, samples of each call; `switches`, [steps, threshold] pairs. OUT gets
- * the metadata, then a line of updates for each job. Every other job restarts the stream of the one before.
+ * the metadata, then a line of updates for each job, and how many modules were loaded. Every other job restarts the
+ * stream of the one before.
  *
  * `check FILE...`: prints whether each is a model file that is taken, or why not.
  *
@@ -36,7 +39,7 @@ object Engine {
     }
 
     private fun recognize(model: File, jobs: File, out: File) {
-        NativeProgram(model, threads = 1).use { program ->
+        ExecutorchProgram.open(model).use { program ->
             out.printWriter().use { lines ->
                 lines.println(described(program.metadata))
                 var before: Stream? = null
@@ -48,6 +51,7 @@ object Engine {
                     lines.println(heard(stream, job))
                     before = if (before == null) stream else null
                 }
+                lines.println(JSONObject().put("modules", Module.loaded))
             }
         }
     }

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import soundfile
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.manifest import read_manifest
 from edge_asr.profiling.targets.ssh_connection import Address
-from tests.conftest import absent
+from tests.requirements import absent
 
 LIMIT_S = 30  # that anything here may take on a machine that is busy
 
@@ -61,10 +61,12 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def left_behind(folder: Path) -> list[str]:
-    """What is in a folder, and processes that work there, once they had time to go."""
+def left_behind(folder: Path, expected: Collection[str] = ()) -> list[str]:
+    """What is in a folder beside what is expected there, and processes that work there, once they had time to go."""
     limit_s = time.monotonic() + LIMIT_S
-    while (found := [*os.listdir(folder), *processes_in(folder)]) and time.monotonic() < limit_s:
+    while found := [*(name for name in os.listdir(folder) if name not in expected), *processes_in(folder)]:
+        if time.monotonic() > limit_s:
+            break
         time.sleep(0.1)
     return found
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -25,8 +26,9 @@ from edge_asr.profiling.targets import ssh as ssh_target
 from edge_asr.profiling.targets.protocol import RunRequest
 from edge_asr.profiling.targets.ssh import SshTarget
 from edge_asr.profiling.targets.ssh_connection import Address
-from tests.conftest import absent
+from tests.native.poison import plant
 from tests.profiling.targets.conftest import LIMIT_S, Server, left_behind, use_key
+from tests.requirements import absent
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,28 @@ def test_busybox_is_enough(ssh: Server, there: Path, request_all: RunRequest) ->
             assert len(list(target.run(request_all))) == len(request_all.recordings)
         assert len(sampler.samples()) >= 3
     assert left_behind(there) == []
+
+
+# --- other users there
+
+
+def test_a_library_that_another_user_planted_there_is_not_loaded(
+    ssh: Server, there: Path, tiny_pte: Path, speech: list[Path], native_build: Build, tmp_path: Path
+) -> None:
+    """Any user may make a folder in /tmp: the runner's folder must not be a neighbour of it."""
+    plant(there, native_build.library.parent, tmp_path / "mark")
+    planted = set(os.listdir(there))
+    with SshTarget(ssh.address(there)) as target:
+        try:
+            target.prepare([tiny_pte], speech[:1])
+        finally:
+            assert not (tmp_path / "mark").exists()
+        assert len(list(target.run(RunRequest(tiny_pte, (speech[0],), 0.7)))) == 1
+        assert not (tmp_path / "mark").exists()
+        private = Path(target.folder).parent
+        assert private.parent == there
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert left_behind(there, expected=planted) == []
 
 
 # --- leaving, whatever happens

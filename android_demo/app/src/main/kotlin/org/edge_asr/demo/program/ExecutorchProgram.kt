@@ -14,6 +14,7 @@ import org.pytorch.executorch.Tensor
 class ExecutorchProgram private constructor(private val module: Module, override val metadata: Metadata) : Program {
     private val vocabulary = metadata.pieces.size
     private val pcmShape = longArrayOf(1, metadata.chunkSamples.toLong())
+    private var starts = true // the next step is a stream's first
 
     override fun step(pcm: FloatArray, frames: Int, threshold: Float, flush: Boolean): Step {
         val outputs = attempt("run") {
@@ -23,14 +24,16 @@ class ExecutorchProgram private constructor(private val module: Module, override
                 whole(frames.toLong()),
                 EValue.from(Tensor.fromBlob(floatArrayOf(threshold), ONE)),
                 whole(if (flush) 1 else 0),
+                whole(if (starts) 1 else 0),
             )
         }
+        starts = false
         if (outputs.size != STEP_OUTPUTS) throw breach()
         return attempt("read") { copied(outputs) }
     }
 
     override fun reset() {
-        attempt("reset") { module.execute(RESET, EValue.from(Tensor.fromBlob(floatArrayOf(0f), ONE))) }
+        starts = true
     }
 
     override fun close() = module.close()
@@ -54,7 +57,6 @@ class ExecutorchProgram private constructor(private val module: Module, override
 
     companion object {
         private const val STEP = "step"
-        private const val RESET = "reset"
         private const val METADATA = "metadata"
         private const val STEP_OUTPUTS = 5
         private val ONE = longArrayOf(1)
@@ -68,15 +70,11 @@ class ExecutorchProgram private constructor(private val module: Module, override
             val module = attempt("load") { Module.load(file.path, Module.LOAD_MODE_MMAP, threads) }
             try {
                 val methods = attempt("list") { module.getMethods() }
-                if (!methods.toList().containsAll(listOf(STEP, RESET, METADATA))) {
+                if (!methods.toList().containsAll(listOf(STEP, METADATA))) {
                     throw ProgramException("not a model made by edge-asr (it lacks its methods): export one with edge-asr")
                 }
                 val program = ExecutorchProgram(module, metadata(module))
-                attempt("load") {
-                    module.loadMethod(STEP)
-                    module.loadMethod(RESET)
-                }
-                program.reset()
+                attempt("load") { module.loadMethod(STEP) }
                 return program
             } catch (error: ProgramException) {
                 module.close()

@@ -14,7 +14,7 @@ interface Program : AutoCloseable {
      */
     fun step(pcm: FloatArray, frames: Int, threshold: Float, flush: Boolean): Step
 
-    /** Starts a new stream. Throws [ProgramException]. */
+    /** The next step starts a new stream. The first step after loading does so anyway. */
     fun reset()
 }
 

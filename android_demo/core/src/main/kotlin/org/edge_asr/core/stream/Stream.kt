@@ -92,9 +92,8 @@ class Stream(
         return answer(emptyList())
     }
 
-    /** Begins anew with the same program: nothing is loaded again. Throws [ProgramException]. */
+    /** Begins anew with the same program: nothing is loaded again. */
     fun restart() {
-        over = true // should the reset fail
         program.reset()
         line = TimeLine(tokens, clock)
         resampler = if (metadata.sampleRateHz == pcmHz) null else Resampler(pcmHz, metadata.sampleRateHz)

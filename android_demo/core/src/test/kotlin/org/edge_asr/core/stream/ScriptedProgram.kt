@@ -9,7 +9,7 @@ import org.edge_asr.core.program.Step
 /**
  * A program whose audio says what it hears: the first sample of a frame is its token, the second the probability that it is
  * blank. It follows the contract as a `.pte` does: kept frames wait until [upperRows] are there, or a flush,
- * and then none waits.
+ * and then none waits. A reset is carried by the next step.
  *
  * The intermediate head mishears `B` as `D`.
  */
@@ -38,6 +38,7 @@ class ScriptedProgram(private val upperRows: Int = 4, sampleRateHz: Int = 16_000
     var closed = false
     var failing = false // the next steps throw
     var neverDrains = false // a flush resolves nothing
+    private var starts = true
     private var frames = 0L
     private val waiting = ArrayDeque<Pair<Long, Int>>()
 
@@ -48,6 +49,11 @@ class ScriptedProgram(private val upperRows: Int = 4, sampleRateHz: Int = 16_000
     override fun step(pcm: FloatArray, frames: Int, threshold: Float, flush: Boolean): Step {
         calls += Call(pcm.toList(), frames, threshold, flush)
         if (failing) throw ProgramException("the runtime gave up")
+        if (starts) {
+            this.frames = 0
+            waiting.clear()
+        }
+        starts = false
         val tokens = IntArray(CHUNK_FRAMES) { Math.round(pcm[it * FRAME_SAMPLES] * TOKEN_SCALE) }
             .map { if (it in metadata.pieces.indices) it else 0 }
         val keep = BooleanArray(CHUNK_FRAMES) { it < frames && pcm[it * FRAME_SAMPLES + 1] <= threshold }
@@ -65,10 +71,8 @@ class ScriptedProgram(private val upperRows: Int = 4, sampleRateHz: Int = 16_000
     }
 
     override fun reset() {
-        if (failing) throw ProgramException("the runtime gave up")
         resets += 1
-        frames = 0
-        waiting.clear()
+        starts = true
     }
 
     override fun close() {
