@@ -5,11 +5,61 @@ Usage: python tests/beep_program.py ARGUMENTS of edge-asr
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 import sys
+import termios
+import time
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BEEP_PROGRAM = (sys.executable, str(REPOSITORY / "tests" / "beep_program.py"))
+
+
+def transcribe_line(*arguments: object) -> list[str | bytes]:
+    """The words that run `edge-asr transcribe` with the beep model. A path may be bytes."""
+    words = [each if isinstance(each, bytes) else str(each) for each in arguments]
+    return [*BEEP_PROGRAM, "transcribe", "--model", "beep.pte", *words]
+
+
+def transcribe(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run it to its end; it must come within a minute."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60} | options
+    if "input" not in options:
+        options = {"stdin": subprocess.DEVNULL} | options
+    return subprocess.run(transcribe_line(*arguments), check=False, **options)
+
+
+def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+    """Start it, with pipes at its three ends."""
+    ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(transcribe_line(*arguments), **(ends | options))
+
+
+def read_until(descriptor: int, wanted: bytes) -> bytes:
+    """What comes up to the wanted bytes. Fails where the other end is closed before."""
+    seen = b""
+    while wanted not in seen:
+        part = os.read(descriptor, 65_536)
+        assert part, seen
+        seen += part
+    return seen
+
+
+def wait_until_read(descriptor: int) -> None:
+    """Until nothing is left in a pipe, at whose either end the descriptor is."""
+    left = array("i", [1])
+    while left[0]:
+        time.sleep(0.01)
+        fcntl.ioctl(descriptor, termios.FIONREAD, left)
+
+
+def lines(output: bytes) -> Sequence[str]:
+    return output.decode().splitlines()
 
 
 def main() -> int:

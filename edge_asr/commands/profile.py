@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 from edge_asr.commands.model import model_or_shipped, names_size
 from edge_asr.commands.options import (
@@ -24,7 +24,8 @@ from edge_asr.commands.options import (
     model_option,
     threads_option,
 )
-from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
+from edge_asr.commands.screen import Work, notice, progress_bar, stages, styled_console, working
+from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.baselines.choose import NAMES as BASELINES
@@ -205,6 +206,7 @@ def command(
         [read_program(model_or_shipped(Path(name))) for name in against if names_model(name)],
     )
     with contextlib.ExitStack() as stack:
+        stack.enter_context(all_like_ctrl_c())
         with progress_bar("reading recordings", len(found)) as advance:
             recordings = stack.enter_context(as_waves(found, advance))
         with stages("preparing") as tell:
@@ -266,8 +268,7 @@ def show(report: Report, outputs: Outputs) -> None:
     if outputs.json == STDOUT:
         click.echo(to_json(report), nl=False)
     else:
-        console = Console(highlight=False)
-        print_report(report, console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH))
+        print_report(report, styled_console(None if sys.stdout.isatty() else PIPE_WIDTH))
 
 
 # --- what is compared

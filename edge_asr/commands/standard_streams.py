@@ -101,7 +101,7 @@ def sturdy(stream: TextIO | None, descriptor: int) -> TextIO:
         return text_writer(descriptor, None)
     original = sys.__stdout__ if descriptor == STDOUT else sys.__stderr__
     try:
-        is_own = stream is original and stream.fileno() == descriptor
+        is_own = original is not None and stream is original and original.fileno() == descriptor
     except (OSError, ValueError):
         is_own = False
     if not is_own or os.name == "nt":
