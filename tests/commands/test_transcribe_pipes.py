@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.beep_program import lines, read_until, start, transcribe, transcribe_line
+from tests.beep_program import lines, read_until, start, transcribe, transcribe_line, wait_until_read
 from tests.beeps import beep_pcm, beep_samples, riff, write_beeps
 
 TEXT = b"BEEP BEEP\n"
@@ -124,18 +124,19 @@ def test_stdin_that_does_not_block_is_waited_for() -> None:
     with start("-", stdin=reader) as running:
         os.close(reader)
         assert running.stdout
-        os.write(writer, beep_pcm(PATTERN + "...."))
+        os.write(writer, beep_pcm(PATTERN + "....x" + "." * 6))  # a word is final once the next one has begun
         text = read_until(running.stdout.fileno(), b"BEEP BEEP")
+        wait_until_read(writer)
         os.write(writer, beep_pcm("x" + "." * 6))
         os.close(writer)
         out, err = running.communicate(timeout=60)
-    assert (running.returncode, text + out, err) == (0, b"BEEP BEEP BEEP\n", b"")
+    assert (running.returncode, text + out, err) == (0, b"BEEP BEEP BEEP BEEP\n", b"")
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_full_stdout_that_does_not_block_is_waited_for(tmp_path: Path, as_json: bool) -> None:
-    count = 30_000
-    path = write_beeps(tmp_path / "long.wav", ".x" * count, rate_hz=500)  # more text than a pipe holds
+    count = 20_000
+    path = write_beeps(tmp_path / "long.wav", ".x" * count, rate_hz=2_000)  # more text than a pipe holds
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     running = start(path, *(["--json"] if as_json else []), stdout=writer, stdin=subprocess.DEVNULL)
