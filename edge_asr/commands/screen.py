@@ -43,10 +43,7 @@ def wants_plain_text() -> bool:
 
 def styled_console(width: int | None = None) -> Console:
     """stdout for tables and styles, which are left out where plain text is wanted."""
-    plain = not takes_escapes(sys.stdout)
-    return Console(
-        highlight=False, width=width, color_system=None if plain else "auto", force_terminal=False if plain else None
-    )
+    return Console(highlight=False, width=width, color_system=None if wants_plain_text() else "auto")
 
 
 def message(line: str) -> None:

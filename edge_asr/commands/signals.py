@@ -7,8 +7,11 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], None]
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 EXIT_CODE_BASE = 128  # shells count the signal on top of it
@@ -55,7 +58,7 @@ class InputEnd:
     def __init__(self) -> None:
         self.signal: int | None = None  # the first one that came
         self._wake: tuple[int, int] | None = None
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Any] = {}
         self._wakeup_before = -1
 
     def wait(self, descriptor: int) -> bool:
@@ -102,16 +105,14 @@ class InputEnd:
             signal.signal(each, signal.SIG_DFL)
 
 
-def _handle(numbers: object, handler: object) -> dict[int, object]:
-    """Handle those that are not ignored; returns the handlers before."""
-    before: dict[int, object] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in numbers:  # type: ignore[attr-defined]
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, handler)  # type: ignore[arg-type]
-    return before
+def _handle(numbers: Iterable[int], handler: Handler) -> dict[int, Any]:
+    """Handle those that are not ignored; returns the handlers before. Only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    handled = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    return {number: signal.signal(number, handler) for number in handled}
 
 
-def _restore(before: dict[int, object]) -> None:
+def _restore(before: dict[int, Any]) -> None:
     for number, handler in before.items():
-        signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.signal(number, handler)

@@ -134,7 +134,7 @@ def open_samples(stream: ByteStream) -> Iterator[Samples]:
             yield PlainSamples(stream, header.format, header)
             return
         stream.rewind()
-    with _decoder(stream) as (file, is_whole):
+    with _decoder(stream, header) as (file, is_whole):
         yield DecodedSamples(stream.title, file, is_whole)
 
 
@@ -157,7 +157,7 @@ def _require_sane(form: SampleFormat, title: str) -> None:
 
 
 @contextmanager
-def _decoder(stream: ByteStream) -> Iterator[tuple[soundfile.SoundFile, Callable[[], bool]]]:
+def _decoder(stream: ByteStream, header: WavHeader | None) -> Iterator[tuple[soundfile.SoundFile, Callable[[], bool]]]:
     """libsndfile's view of the stream, and whether the container reaches its own end."""
     # libsndfile knows some headerless kinds (.gsm, .vox) by the name
     named = stream.is_file and open_descriptor_of(stream.name) is None
@@ -165,10 +165,17 @@ def _decoder(stream: ByteStream) -> Iterator[tuple[soundfile.SoundFile, Callable
     own = stream.descriptor if spooled is None else spooled
     try:
         with _opened(stream.title, _name_for_libsndfile(stream.name) if spooled is None else spooled) as file:
-            yield file, lambda: file.format != "OGG" or ogg_is_whole(own)
+            yield file, lambda: _is_whole(own, file.format, header)
     finally:
         if spooled is not None:
             os.close(spooled)
+
+
+def _is_whole(descriptor: int, container: str, header: WavHeader | None) -> bool:
+    """Whether the file reaches the end that its container promises; True where that is not known."""
+    if header is not None and not header.is_open:
+        return os.fstat(descriptor).st_size >= header.length_bytes + header.stated_bytes
+    return container != "OGG" or ogg_is_whole(descriptor)
 
 
 def _name_for_libsndfile(name: str) -> str | bytes:
