@@ -5,8 +5,10 @@ Usage: python tests/beep_program.py ARGUMENTS of edge-asr
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import termios
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PATIENCE_S = 600  # with a program that hangs; a busy machine may need minutes
 BEEP_PROGRAM = (sys.executable, str(REPOSITORY / "tests" / "beep_program.py"))
 
 
@@ -27,8 +30,8 @@ def transcribe_line(*arguments: object) -> list[str | bytes]:
 
 
 def transcribe(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run it to its end; it must come within a minute."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60} | options
+    """Run it to its end; one that hangs fails."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": PATIENCE_S} | options
     if "input" not in options:
         options = {"stdin": subprocess.DEVNULL} | options
     return subprocess.run(transcribe_line(*arguments), check=False, **options)
@@ -48,6 +51,27 @@ def read_until(descriptor: int, wanted: bytes) -> bytes:
         assert part, seen
         seen += part
     return seen
+
+
+def open_fifo(path: Path, reader: subprocess.Popen[bytes]) -> int:
+    """A descriptor to write to a FIFO, once the program has opened its other end. Fails where it ends before."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:  # nobody reads it yet
+            assert error.errno == errno.ENXIO
+            assert reader.poll() is None, "it ended without opening the FIFO"
+            time.sleep(0.01)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+
+
+def catches(running: subprocess.Popen[bytes], number: int) -> bool:
+    """Whether the process has a handler for a signal now."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{running.pid}/status").read_text())
+    assert caught
+    return bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 def wait_until_read(descriptor: int) -> None:

@@ -20,7 +20,7 @@ from edge_asr.commands import process
 from edge_asr.commands.screen import notice
 from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.errors import EdgeAsrError
-from tests.beep_program import BEEP_PROGRAM
+from tests.beep_program import BEEP_PROGRAM, PATIENCE_S
 from tests.beeps import write_beeps, write_manifest
 from tests.outcome import Run
 
@@ -105,7 +105,7 @@ def test_a_killed_evaluation_keeps_what_it_wrote(tmp_path: Path) -> None:
         assert running.poll() is None
         time.sleep(0.05)
     running.send_signal(signal.SIGTERM)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, out, err) == (143, b"", b"")
     entries = [json.loads(entry) for entry in heard.read_text().splitlines()]
     assert 0 < len(entries) < 20_000

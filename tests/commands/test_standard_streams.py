@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.beep_program import BEEP_PROGRAM, REPOSITORY, transcribe, transcribe_line
+from tests.beep_program import BEEP_PROGRAM, PATIENCE_S, REPOSITORY, transcribe, transcribe_line
 from tests.beeps import write_beeps, write_manifest
 
 PATTERN = ".x..x."
@@ -26,7 +26,7 @@ def shell(line: str, folder: Path, **variables: str) -> subprocess.CompletedProc
         ["bash", "-c", line.replace("edge-asr", program)],
         cwd=folder,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         env=os.environ | variables,
         stdin=subprocess.DEVNULL,
@@ -101,7 +101,7 @@ def on_a_terminal(line: list[str | bytes], columns: int, **variables: str) -> tu
         pass
     finally:
         os.close(ours)  # a program that still writes ends with that
-    return running.wait(timeout=60), seen.decode()
+    return running.wait(timeout=PATIENCE_S), seen.decode()
 
 
 @pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": ""}])

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
 import socket
 import subprocess
+import termios
 import threading
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from tests.beep_program import lines, read_until, start, transcribe, transcribe_line, wait_until_read
+from tests.beep_program import (
+    PATIENCE_S,
+    lines,
+    open_fifo,
+    read_until,
+    start,
+    transcribe,
+    transcribe_line,
+    wait_until_read,
+)
 from tests.beeps import beep_pcm, beep_samples, riff, write_beeps
 
 TEXT = b"BEEP BEEP\n"
@@ -93,7 +104,7 @@ def test_words_come_while_the_input_goes_on() -> None:
     running.stdin.write(beep_pcm(PATTERN + "....x" + "." * 10))
     running.stdin.flush()
     text = read_until(running.stdout.fileno(), b"BEEP BEEP")  # would wait for ever, came they at the end
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, text + out, err) == (0, b"BEEP BEEP BEEP\n", b"")
 
 
@@ -104,7 +115,7 @@ def test_words_come_from_a_wave_pipe_too() -> None:
     running.stdin.write(riff(beep_pcm(PATTERN + "....x" + "." * 10), size=0x7FFFFFFF))
     running.stdin.flush()
     text = read_until(running.stdout.fileno(), b"BEEP BEEP")
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, text + out, err) == (0, b"BEEP BEEP BEEP\n", b"")
 
 
@@ -129,7 +140,7 @@ def test_stdin_that_does_not_block_is_waited_for() -> None:
         wait_until_read(writer)
         os.write(writer, beep_pcm("x" + "." * 6))
         os.close(writer)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, text + out, err) == (0, b"BEEP BEEP BEEP BEEP\n", b"")
 
 
@@ -141,12 +152,14 @@ def test_a_full_stdout_that_does_not_block_is_waited_for(tmp_path: Path, as_json
     os.set_blocking(writer, False)
     running = start(path, *(["--json"] if as_json else []), stdout=writer, stdin=subprocess.DEVNULL)
     os.close(writer)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        running.wait(timeout=8)  # the pipe is full meanwhile
+    there = array("i", [0])
+    while there[0] < 65_536 and running.poll() is None:  # until the pipe is full
+        time.sleep(0.01)
+        fcntl.ioctl(reader, termios.FIONREAD, there)
     with open(reader, "rb") as out:
         text = out.read()
     assert running.stderr
-    assert (running.wait(timeout=60), running.stderr.read()) == (0, b"")
+    assert (running.wait(timeout=PATIENCE_S), running.stderr.read()) == (0, b"")
     assert text.count(b"BEEP") == (2 * count if as_json else count)
     assert text.endswith(b"\n")
 
@@ -159,7 +172,7 @@ def test_a_fifo_has_no_length_and_is_no_reason_to_hang(tmp_path: Path) -> None:
     running = start(first, fifo, stdin=subprocess.DEVNULL)
     assert running.stdout
     text = read_until(running.stdout.fileno(), TEXT)
-    time.sleep(0.2)
-    fifo.write_bytes(riff(beep_pcm(PATTERN)))
-    out, err = running.communicate(timeout=60)
+    with os.fdopen(open_fifo(fifo, running), "wb") as writer:
+        writer.write(riff(beep_pcm(PATTERN)))
+    out, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, text + out, err) == (0, 2 * TEXT, b"")
