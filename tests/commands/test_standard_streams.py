@@ -89,7 +89,13 @@ def on_a_terminal(line: list[str | bytes], columns: int, **variables: str) -> tu
     termios.tcsetwinsize(theirs, (24, columns))
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
     running = subprocess.Popen(
-        line, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment | variables, cwd=REPOSITORY
+        line,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | variables,
+        cwd=REPOSITORY,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)),  # an endless loop ends there
     )
     os.close(theirs)
     seen = b""

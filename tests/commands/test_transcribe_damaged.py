@@ -49,7 +49,7 @@ def cut_wave(path: Path) -> None:
 
 
 def cut_telephone_wave(path: Path) -> None:
-    soundfile.write(path, beep_samples(LONG, 8_000), 8_000, subtype="ULAW")
+    soundfile.write(path, beep_samples(LONG, 8_000), 8_000, format="WAV", subtype="ULAW")
     cut(path)
 
 
