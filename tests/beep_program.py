@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import select
 import subprocess
 import sys
 import termios
@@ -43,9 +44,12 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
 
 
 def read_until(descriptor: int, wanted: bytes) -> bytes:
-    """What comes up to the wanted bytes. Fails where the other end is closed before."""
+    """What comes up to the wanted bytes. Fails where the other end is closed before, or nothing comes."""
     seen = b""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
     while wanted not in seen:
+        assert poll.poll(1_000 * PATIENCE_S), seen
         part = os.read(descriptor, 65_536)
         assert part, seen
         seen += part
@@ -75,7 +79,9 @@ def catches(running: subprocess.Popen[bytes], number: int) -> bool:
 def wait_until_read(descriptor: int) -> None:
     """Until nothing is left in a pipe, at whose either end the descriptor is."""
     left = array("i", [1])
+    given_up_s = time.monotonic() + PATIENCE_S
     while left[0]:
+        assert time.monotonic() < given_up_s, "it does not read"
         time.sleep(0.01)
         fcntl.ioctl(descriptor, termios.FIONREAD, left)
 
