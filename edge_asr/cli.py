@@ -55,8 +55,10 @@ def cli() -> None:
       EDGE_ASR_DATA             folder of the corpora (an4/train.jsonl, an4/test.jsonl, ...)
       EDGE_ASR_NATIVE_LIBRARY   a libedge_asr.so to take instead of the one built here
       EDGE_ASR_VERBOSE          1: show warnings, native log lines and tracebacks
+      NO_COLOR                  plain text, without escapes, as with TERM=dumb
 
-    Errors are one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    Errors are one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage; 130, 143 or 129 ended by Ctrl-C, SIGTERM
+    or SIGHUP.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,30 @@ class BeepBackend:
         self.frame = 0
 
 
-def write_beeps(path: Path, pattern: str, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
-    """Write 0.2 s of tone for each `x` of the pattern and 0.2 s of silence for each `.`"""
+def beep_samples(pattern: str, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """float [samples]: 0.2 s of tone for each `x` of the pattern and 0.2 s of silence for each `.`"""
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate_hz // 5) / rate_hz)
-    soundfile.write(path, np.concatenate([tone * (mark == "x") for mark in pattern]), rate_hz)
+    return np.concatenate([tone * (mark == "x") for mark in pattern])
+
+
+def beep_pcm(pattern: str, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """The same as 16-bit little-endian PCM."""
+    return (beep_samples(pattern, rate_hz) * 32_767).astype("<i2").tobytes()
+
+
+def write_beeps(path: Path, pattern: str, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
+    """The same as an audio file."""
+    soundfile.write(path, beep_samples(pattern, rate_hz), rate_hz)
     return path
+
+
+def riff(pcm: bytes, size: int | None = None, riff_size: int | None = None, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """A mono 16-bit WAV file whose header states `size` bytes of samples, and `riff_size` after its first 8 bytes."""
+    size = len(pcm) if size is None else size
+    form = struct.pack("<HHIIHH", 1, 1, rate_hz, 2 * rate_hz, 2, 16)
+    outer = 36 + size if riff_size is None else riff_size
+    head = b"RIFF" + struct.pack("<I", outer & 0xFFFFFFFF) + b"WAVEfmt " + struct.pack("<I", 16) + form
+    return head + b"data" + struct.pack("<I", size & 0xFFFFFFFF) + pcm
 
 
 def write_manifest(path: Path, entries: Sequence[dict[str, Any]]) -> Path:

@@ -145,10 +145,10 @@ def damaged_in_the_middle(folder: Path) -> Path:
         (a_folder, "a folder"),
         (empty, "is empty"),
         (no_samples, "no samples"),
-        (truncated_header, "cannot be read as audio"),
+        (truncated_header, "header is damaged or cut short"),
         (random_bytes, "cannot be read as audio"),
         (headerless, "cannot be read as audio"),
-        (damaged_in_the_middle, "cannot be read as audio"),
+        (damaged_in_the_middle, "damaged or cut short after 1"),
     ],
 )
 def test_a_bad_file_is_one_line_that_names_it(tmp_path: Path, make: object, trouble: str) -> None:

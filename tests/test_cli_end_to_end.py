@@ -19,6 +19,7 @@ from edge_asr.demo import RECORDING
 from edge_asr.profiling.memory import measure
 from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import file_sha256
+from tests.beep_program import wait_until_read
 from tests.outcome import Run
 
 EDGE_ASR = (sys.executable, "-m", "edge_asr")
@@ -40,18 +41,23 @@ def test_a_fresh_process_transcribes_a_file_and_the_same_samples_from_a_pipe(tin
     assert from_file.stdout.decode().strip() == Recognizer.open(tiny_pte).transcribe(RECORDING).text
 
 
-def test_ctrl_c_ends_a_live_transcription_with_130_and_no_traceback(tiny_pte: Path) -> None:
-    line = [*EDGE_ASR, "transcribe", "-", "--model", str(tiny_pte)]
-    running = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_ctrl_c_ends_a_live_transcription_with_its_text_and_130(tiny_pte: Path) -> None:
+    """A real model behind it; every kind of signal and input is in tests/commands/test_transcribe_signals.py."""
+    samples = (read_audio(RECORDING) * 32_768).astype("<i2").tobytes()
+    running = subprocess.Popen(
+        [*EDGE_ASR, "transcribe", "-", "--model", str(tiny_pte)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert running.stdin
-    running.stdin.write(b"\x00" * SAMPLE_RATE_HZ * 2)
+    running.stdin.write(samples)
     running.stdin.flush()
-    with pytest.raises(subprocess.TimeoutExpired):
-        running.wait(timeout=8)  # it waits for more
+    wait_until_read(running.stdin.fileno())
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert err.strip() == b""
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, b"")
+    assert out == process("transcribe", RECORDING, "--model", tiny_pte).stdout
 
 
 @pytest.mark.slow

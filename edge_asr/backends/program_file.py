@@ -48,7 +48,8 @@ class ProgramFile:
     def metadata(self) -> Metadata:
         """The JSON that the exporter wrote; it stands in the file as it is. Raises EdgeAsrError."""
         for found in OUR_METADATA.finditer(self.content):
-            text = self.content[found.start() : found.start() + LONGEST_METADATA].decode("utf-8", errors="surrogateescape")
+            content = self.content[found.start() : found.start() + LONGEST_METADATA]
+            text = content.decode("utf-8", errors="surrogateescape")
             try:
                 _, end = json.JSONDecoder().raw_decode(text)
                 return Metadata.from_json(text[:end])

@@ -19,7 +19,7 @@ from edge_asr.audio import read_audio
 from edge_asr.commands.live_text import LiveText
 from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
-from edge_asr.commands.screen import print_json, progress_bar, stages
+from edge_asr.commands.screen import print_json, progress_bar, stages, styled_console, takes_escapes
 from edge_asr.corpora import DATA_VARIABLE, an4_test_manifest
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.manifest import read_manifest
@@ -71,7 +71,7 @@ def command(model: Path | None, threshold: float | None, backend: str | None, as
       edge-asr demo --json
     """
     path = model_or_shipped(model)
-    console = Console(highlight=False)
+    console = styled_console()
     manifest = an4_test_manifest()
     utterances = read_manifest(manifest) if manifest else []
     utterances = utterances[:: max(1, len(utterances) // AN4_UTTERANCES)][:AN4_UTTERANCES]
@@ -107,7 +107,7 @@ def hear(recognizer: Recognizer, audio: Path, reference: str, threshold: float, 
     """Transcribe one recording; on a terminal at the pace of speech, with the text as it arrives."""
     rate_hz = recognizer.metadata.sample_rate_hz
     samples = read_audio(audio, rate_hz)
-    live = LiveText(sys.stdout) if console and console.is_terminal else None
+    live = LiveText(sys.stdout) if console and takes_escapes(sys.stdout) else None
     if console:
         console.print(f"  [dim]said [/] {escape(reference)}")
     keep: list[bool] = []

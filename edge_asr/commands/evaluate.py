@@ -21,6 +21,8 @@ from edge_asr.commands.options import (
     threshold_option,
 )
 from edge_asr.commands.screen import print_json, print_rows, progress_bar
+from edge_asr.commands.signals import all_like_ctrl_c
+from edge_asr.commands.standard_streams import printable
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
@@ -157,6 +159,7 @@ def command(
     if against and not any(utterance.text for utterance in utterances):
         raise EdgeAsrError(f"{manifest}: its texts have no words: there is no word error rate for --against to compare")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(all_like_ctrl_c())
         file = stack.enter_context(hypotheses.open("w", encoding="utf-8")) if hypotheses else None
         asked = [Named("", model, threshold), *(dataclasses.replace(a, model=a.model or model) for a in against)]
         settings = open_settings(stack, asked, threads, backend)
@@ -229,7 +232,7 @@ def hypothesis_line(item: Decoded) -> str:
         "threshold": item.setting.threshold,
         **dataclasses.asdict(item.result.counters),
     }
-    return json_text(entry) + "\n"
+    return printable(json_text(entry)) + "\n"
 
 
 def print_evaluation(evaluation: Evaluation, ran_on: str, model: str, compared: Sequence[Compared]) -> None:

@@ -11,10 +11,12 @@ import click
 
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.native.target import TARGETS
+from edge_asr.sound.channels import MIX, Channel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 OFF = "off"
+MIX_NAME = "mix"
 
 
 class Threshold(click.ParamType):
@@ -49,6 +51,25 @@ class Finite(click.FloatRange):
         return number
 
 
+class ChannelType(click.ParamType):
+    """`mix`, or a number from 1."""
+
+    name = "channel"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "N|mix"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Channel:
+        if value is None or isinstance(value, int):
+            return value
+        text = str(value).lower()
+        if text == MIX_NAME:
+            return MIX
+        if not text.isascii() or not text.isdecimal() or int(text) < 1:
+            self.fail(f"{value!r} is neither 'mix' nor a number from 1", param, ctx)
+        return int(text)
+
+
 def model_option(function: F) -> F:
     return click.option(
         "--model",
@@ -71,6 +92,16 @@ def threshold_option(function: F) -> F:
 def threads_option(function: F) -> F:
     return click.option(
         "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads that compute."
+    )(function)
+
+
+def channel_option(function: F) -> F:
+    return click.option(
+        "--channel",
+        type=ChannelType(),
+        default=MIX_NAME,
+        show_default=True,
+        help="Of audio with several channels: that of this number, counted from 1, or the mean of all.",
     )(function)
 
 

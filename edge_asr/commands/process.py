@@ -11,44 +11,61 @@ from collections.abc import Sequence
 
 import click
 
-from edge_asr.commands.quiet import quiet_libraries, screen
+from edge_asr.commands.import_path import leave_out_working_folder
+from edge_asr.commands.quiet import quiet_libraries
+from edge_asr.commands.screen import message as show_message
+from edge_asr.commands.screen import wants_plain_text
+from edge_asr.commands.signals import exit_code, signal_of
+from edge_asr.commands.standard_streams import sturdy_streams
 from edge_asr.errors import EdgeAsrError
 
 DONE = 0
 FAILED = 1
 MISUSED = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
-PIPE_CLOSED = 141  # 128 + SIGPIPE
+PIPE_CLOSED = 141  # 128 + SIGPIPE, as shells count
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a click command. Whatever goes wrong becomes one line on stderr and an exit code, which is returned."""
-    with quiet_libraries(enabled=not verbose()):
+    leave_out_working_folder()
+    with contextlib.ExitStack() as stack:
         try:
-            code = command.main(
-                args=list(sys.argv[1:] if arguments is None else arguments), prog_name=name, standalone_mode=False
-            )
-            sys.stdout.flush()
-        except click.ClickException as error:
-            return say(name_of(error, name), message_of(error), error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            return INTERRUPTED
+            stack.enter_context(sturdy_streams())
         except EdgeAsrError as error:
             return say(name, str(error))
-        except BrokenPipeError:
-            return close_pipe()
-        except OSError as error:
-            return close_pipe() if error.errno == errno.EPIPE else say(name, describe(error))
-        except SystemExit as error:
-            # click leaves so from shell completion (0) and from a closed pipe (1)
-            return close_pipe() if error.code == 1 else DONE
-        except MemoryError:
-            return say(name, "out of memory")
-        except Exception as error:
-            if verbose():
-                traceback.print_exc()
-            kind = type(error).__name__
-            return say(name, f"internal error: {kind}: {error} (EDGE_ASR_VERBOSE=1 shows where; please report it)")
+        stack.enter_context(quiet_libraries(enabled=not verbose()))
+        return run_guarded(command, name, arguments)
+
+
+def run_guarded(command: click.Command, name: str, arguments: Sequence[str] | None) -> int:
+    try:
+        code = command.main(
+            args=list(sys.argv[1:] if arguments is None else arguments),
+            prog_name=name,
+            standalone_mode=False,
+            color=False if wants_plain_text() else None,
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return say(name_of(error, name), message_of(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt) as error:
+        return exit_code(signal_of(error.__cause__ or error))
+    except EdgeAsrError as error:
+        return say(name, str(error))
+    except BrokenPipeError:
+        return close_pipe()
+    except OSError as error:
+        return close_pipe() if error.errno == errno.EPIPE else say(name, describe(error))
+    except SystemExit as error:
+        # click leaves so from shell completion (0) and from a closed pipe (1)
+        return close_pipe() if error.code == 1 else DONE
+    except MemoryError:
+        return say(name, "out of memory")
+    except Exception as error:
+        if verbose():
+            traceback.print_exc()
+        kind = type(error).__name__
+        return say(name, f"internal error: {kind}: {error} (EDGE_ASR_VERBOSE=1 shows where; please report it)")
     return code if isinstance(code, int) else DONE
 
 
@@ -58,8 +75,7 @@ def verbose() -> bool:
 
 def say(name: str, message: str, code: int = FAILED) -> int:
     """Print one line on stderr, however many the message has; returns the exit code."""
-    with contextlib.suppress(OSError):  # nobody reads stderr
-        print(f"{name}: {' '.join(message.split())}", file=screen(), flush=True)
+    show_message(f"{name}: {message}")
     return code
 
 

@@ -27,6 +27,7 @@ from edge_asr.commands.options import (
 )
 from edge_asr.commands.report_files import Outputs
 from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
+from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.baselines.choose import NAMES as BASELINES
@@ -178,6 +179,7 @@ def command(
         [read_program(model_or_shipped(Path(name))) for name in against if names_model(name)],
     )
     with contextlib.ExitStack() as stack:
+        stack.enter_context(all_like_ctrl_c())
         with progress_bar("reading recordings", len(found)) as advance:
             recordings = stack.enter_context(as_waves(found, programs.main.metadata.sample_rate_hz, advance))
         with stages("preparing") as tell:

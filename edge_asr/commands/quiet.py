@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from edge_asr.backends.runtime_log import native_stderr_to
+from edge_asr.commands.standard_streams import text_writer
 
 _screen: TextIO | None = None  # the true stderr, while libraries are kept from it
 
@@ -35,7 +36,7 @@ def quiet_libraries(enabled: bool) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             sys.stderr.flush()
-            copy = os.fdopen(os.dup(sys.stderr.fileno()), "w", 1, encoding="utf-8", errors="backslashreplace")
+            copy = text_writer(os.dup(sys.stderr.fileno()), sys.stderr, close=True)
         except (OSError, ValueError, AttributeError):
             yield
             return

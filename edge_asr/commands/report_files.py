@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from edge_asr.commands.screen import notice
+from edge_asr.commands.screen import notice, styled_console
 from edge_asr.profiling.anonymous import Anonymizer
 from edge_asr.profiling.output import check_writable, write_whole
 from edge_asr.profiling.page import page_of
@@ -49,8 +49,7 @@ class Outputs:
         if self.json == STDOUT:
             click.echo(to_json(allowed), nl=False)
         else:
-            console = Console(highlight=False)
-            print_report(allowed, console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH))
+            print_report(allowed, styled_console(None if sys.stdout.isatty() else PIPE_WIDTH))
         if not self.anonymous and (self.json or self.html):
             tell_what_is_inside(report, report.conditions.target, report.command)
 

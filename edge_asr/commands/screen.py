@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -20,26 +24,52 @@ from rich.progress import (
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
 from edge_asr.commands.quiet import screen
+from edge_asr.commands.standard_streams import one_line, printable
 from edge_asr.json_text import json_text, without_infinities
 
 Advance = Callable[[float], None]
 
 
+def takes_escapes(stream: TextIO) -> bool:
+    """Whether a terminal is behind it that redraws lines, and nobody asked for plain text (TERM=dumb, NO_COLOR)."""
+    return stream.isatty() and not wants_plain_text()
+
+
+def wants_plain_text() -> bool:
+    """See no-color.org; a terminal without a name (TERM) is one without escapes, but on Windows."""
+    named = os.environ.get("TERM", "") not in ("", "dumb", "unknown") or os.name == "nt"
+    return bool(os.environ.get("NO_COLOR")) or not named
+
+
+def styled_console(width: int | None = None) -> Console:
+    """stdout for tables and styles, which are left out where plain text is wanted."""
+    return Console(highlight=False, width=width, color_system=None if wants_plain_text() else "auto")
+
+
+def message(line: str) -> None:
+    """One line for the person, on stderr, above a progress bar where there is one. Lost where nobody reads it."""
+    clear = "\r\x1b[K" if takes_escapes(screen()) else ""
+    with contextlib.suppress(OSError):
+        print(f"{clear}{one_line(line)}", file=screen(), flush=True)
+
+
 def notice(line: str) -> None:
-    """One line for the person, above a progress bar where there is one."""
-    clear = "\r\x1b[K" if screen().isatty() else ""
-    print(f"{clear}edge-asr: {line}", file=screen(), flush=True)
+    """A message that names the program."""
+    message(f"edge-asr: {line}")
 
 
 def print_json(value: Any) -> None:
-    """One object on one line of stdout. What JSON has no number for (an infinite rate) is null."""
-    print(json_text(without_infinities(value)), flush=True)
+    """One object on one line of stdout. What JSON has no number for (an infinite rate) is null. Where stdout is not
+    UTF-8, other characters than ASCII are escaped."""
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    line = printable(json_text(without_infinities(value)))
+    print(json.dumps(json.loads(line)) if ascii_only else line, flush=True)
 
 
 @contextmanager
 def progress_bar(description: str, total: float | None) -> Iterator[Advance]:
     """A bar that is advanced by the given amount; nothing where stderr is no terminal."""
-    what = TextColumn("{task.description}")
+    what = TextColumn("{task.description}", markup=False)
     with progress_of(what, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeLeftColumn()) as progress:
         task = progress.add_task(description, total=total)
         yield lambda amount: progress.advance(task, amount)
@@ -48,7 +78,7 @@ def progress_bar(description: str, total: float | None) -> Iterator[Advance]:
 @contextmanager
 def stages(description: str) -> Iterator[Callable[[str], None]]:
     """A spinner that shows the stage it is told; nothing where stderr is no terminal."""
-    with progress_of(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as progress:
+    with progress_of(SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()) as progress:
         task = progress.add_task(description, total=None)
         yield lambda stage: progress.update(task, description=f"{description}: {stage}")
 
@@ -79,7 +109,9 @@ class Work:
 @contextmanager
 def working(description: str) -> Iterator[Work]:
     """A bar with the stage it is told; nothing where stderr is no terminal."""
-    with progress_of(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeLeftColumn()) as progress:
+    with progress_of(
+        TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TimeLeftColumn()
+    ) as progress:
         yield Work(progress, description)
 
 
@@ -90,7 +122,7 @@ def progress_of(*columns: ProgressColumn) -> Progress:
         *columns,
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not takes_escapes(screen()),
         redirect_stdout=False,
         redirect_stderr=False,
     )

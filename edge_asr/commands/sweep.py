@@ -28,6 +28,7 @@ from edge_asr.commands.options import (
 )
 from edge_asr.commands.report_files import tell_what_is_inside
 from edge_asr.commands.screen import notice, print_json, progress_bar, stages
+from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
@@ -179,6 +180,7 @@ def command(as_json: bool, **options: Any) -> None:
     if is_test_split(asked.manifest):
         notice(f"{asked.manifest.name} looks like a test split: it judges the model's own threshold, and chooses none")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(all_like_ctrl_c())
         advance = stack.enter_context(progress_bar("reading", len(found)))
         recordings = stack.enter_context(as_waves(found, programs[0].metadata.sample_rate_hz, advance))
         target = stack.enter_context(reached(asked.target, stack.enter_context(stages("preparing"))))

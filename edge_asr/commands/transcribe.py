@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
-import numpy as np
 
-from edge_asr.audio import SAMPLE_RATE_HZ, duration_s, read_blocks
-from edge_asr.commands.live_text import LiveText
+from edge_asr.audio import AudioReader, RawFormat, duration_s
+from edge_asr.commands.decoding import Heard, decode
+from edge_asr.commands.live_text import FlowingText, LiveText, NoText, ShownText
 from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import backend_option, json_option, model_option, threads_option, threshold_option
-from edge_asr.commands.screen import Advance, print_json, progress_bar
+from edge_asr.commands.options import (
+    backend_option,
+    channel_option,
+    json_option,
+    model_option,
+    threads_option,
+    threshold_option,
+)
+from edge_asr.commands.process import FAILED, say
+from edge_asr.commands.screen import Advance, message, print_json, progress_bar, takes_escapes
+from edge_asr.commands.signals import InputEnd, exit_code
+from edge_asr.commands.standard_streams import one_line
 from edge_asr.ctc import Word
 from edge_asr.errors import EdgeAsrError
-from edge_asr.recognizer import Recognizer, Result
+from edge_asr.recognizer import Result
+from edge_asr.sound.byte_stream import STDIN
+from edge_asr.sound.channels import Channel
 
-STDIN = "-"
-BLOCK_S = 0.5  # of a file between two updates of the screen
-PIPE_BYTES = 3_200  # 100 ms of 16-bit samples: what is waited for on stdin
-CONTAINERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3"}  # first bytes of files that are not PCM
+RATES_HZ = (1_000, 768_000)
+MOST_CHANNELS = 64
 
 
 @click.command("transcribe")
@@ -33,6 +44,9 @@ CONTAINERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3"}  #
 @threshold_option
 @threads_option
 @backend_option
+@channel_option
+@click.option("--rate", type=click.IntRange(*RATES_HZ), metavar="HZ", help="Of raw PCM. Default: the model's rate.")
+@click.option("--channels", type=click.IntRange(1, MOST_CHANNELS), metavar="N", help="Of raw PCM. Default: 1.")
 @click.option(
     "--words", is_flag=True, help="Below each text, a line a word: start and end in seconds, confidence, word."
 )
@@ -43,16 +57,25 @@ def command(
     threshold: float | None,
     threads: int,
     backend: str | None,
+    channel: Channel,
+    rate: int | None,
+    channels: int | None,
     words: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Turn speech into text.
 
-    AUDIO is one file or more, of any kind that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3), at any rate and with any
-    number of channels. `-` is raw PCM from stdin: 16-bit little-endian, 16 kHz, mono.
+    AUDIO is one input or more: a file of any kind that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3), at any rate and
+    with any number of channels; or a pipe that brings one (a FIFO, `<(...)`, /dev/stdin). A WAV pipe is decoded as it
+    comes; another kind is first kept in a temporary file, to its end. `-` is raw PCM from stdin: 16-bit little-endian,
+    of --rate and --channels.
 
     On a terminal the text comes as it is heard: plain words are final, dim ones may still change. Into a pipe goes
-    one line a file. --json prints one object a file, one on each line.
+    one line an input, each word once it is final. --json prints one object an input, one on each line.
+
+    An input that cannot be read is named on stderr, and the others are transcribed; the exit code is then 1. Ctrl-C,
+    SIGTERM and SIGHUP end the input: what was heard is printed, with "interrupted": true under --json. The exit code
+    is then 130, 143 or 129. A second signal ends the program at once.
 
     A word's confidence, 0 to 1, is how sure the final layers were of it; its times are good to about 0.1 s.
 
@@ -61,81 +84,109 @@ def command(
       edge-asr transcribe talk.flac
       edge-asr transcribe --words --threshold off *.wav
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edge-asr transcribe -
+      arecord -q -f S16_LE -r 48000 -c 2 -t raw | edge-asr transcribe - --rate 48000 --channels 2 --channel 1
+      ffmpeg -v error -i talk.m4a -f wav - | edge-asr transcribe /dev/stdin
       edge-asr transcribe --json talk.flac | jq .words
     """
-    # what cannot be read is told before the model is loaded, or even exported
-    length_s = sum(duration_s(name) for name in audio if str(name) != STDIN)
+    if (rate or channels) and Path(STDIN) not in audio:
+        raise click.UsageError(f"--rate and --channels are of raw PCM, which `{STDIN}` is", click.get_current_context())
+    output = Output(as_json, words, titled=len(audio) > 1)
+    length_s, troubles = look_at(audio)
+    if len(troubles) == len(audio):  # told before a model is loaded, or even exported
+        for name in audio:
+            output.bad(name, troubles[name])
+        return FAILED
     path = model_or_shipped(model)
-    live = sys.stdout.isatty() and not as_json
+    failed = False
     with contextlib.ExitStack() as stack:
         recognizer = stack.enter_context(open_model(path, threads, backend))
-        advance = (
-            ignore if live else stack.enter_context(progress_bar("transcribing, seconds of audio", length_s or None))
-        )
+        rate_hz = recognizer.metadata.sample_rate_hz
+        raw = RawFormat(rate or rate_hz, channels or 1)
+        advance = stack.enter_context(progress(output, length_s))
+        end = stack.enter_context(InputEnd())
         for name in audio:
-            if live and len(audio) > 1:
-                click.secho(str(name), dim=True)
-            result = transcribe(recognizer, name, threshold, LiveText(sys.stdout) if live else None, advance)
-            if as_json:
-                print_json({"audio": str(name), "backend": recognizer.backend_name, **as_dict(result)})
+            if end.signal is not None:
+                break
+            reader = AudioReader(name, rate_hz, channel, raw if str(name) == STDIN else None, end.wait)
+            text = output.text(name)
+            try:
+                heard = decode(recognizer, reader, threshold, text, lambda: end.signal is not None, advance)
+            except EdgeAsrError as error:
+                output.bad(name, str(error))
+                failed = True
                 continue
-            if not live:
-                print(result.text, flush=True)
-            if words:
-                print_words(result.words)
+            output.good(name, heard, recognizer.backend_name, end.signal is not None)
+            failed |= heard.trouble is not None
+    if end.signal is not None:
+        return exit_code(end.signal)
+    return FAILED if failed else 0
 
 
-def ignore(amount: float) -> None:
-    """The progress of what shows its own."""
-
-
-def transcribe(
-    recognizer: Recognizer, name: Path, threshold: float | None, live: LiveText | None, advance: Advance
-) -> Result:
-    """One file, or stdin. The text is shown as it comes where `live` is given; `advance` gets seconds of audio."""
-    rate_hz = recognizer.metadata.sample_rate_hz
-    blocks = raw_blocks(sys.stdin.buffer) if str(name) == STDIN else read_blocks(name, BLOCK_S, rate_hz)
-    with recognizer.stream(threshold) as stream:
+def look_at(audio: tuple[Path, ...]) -> tuple[float | None, dict[Path, str]]:
+    """Seconds of audio altogether, None where an input does not say; and what is wrong with inputs that cannot be
+    read. Inputs that can be read only once are left alone."""
+    total_s: float | None = 0.0
+    troubles: dict[Path, str] = {}
+    for name in audio:
         try:
-            for block in blocks:
-                update = stream.accept(block)
-                advance(len(block) / rate_hz)
-                if live and update.changed:
-                    live.show(update.final, update.partial)
-            result = stream.finish()
-        except BaseException:
-            if live:
-                live.abandon()
-            raise
-    if live:
-        live.finish(result.text)
-    return result
+            length_s = duration_s(name)
+        except EdgeAsrError as error:
+            troubles[name] = str(error)
+        else:
+            total_s = None if length_s is None or total_s is None else total_s + length_s
+    return total_s, troubles
 
 
-def raw_blocks(pipe: BinaryIO) -> Iterator[np.ndarray]:
-    """16-bit PCM as it comes in, int16 [samples]. A byte that ends no sample is dropped. Raises EdgeAsrError."""
-    read = getattr(pipe, "read1", pipe.read)  # what is there, rather than all that was asked for
-    rest, came = b"", False
-    while data := read(PIPE_BYTES):
-        if not came and not rest:
-            refuse_container(data)
-        data = rest + data
-        whole = len(data) // 2 * 2
-        rest = data[whole:]
-        if whole:
-            came = True
-            yield np.frombuffer(data[:whole], dtype="<i2").astype(np.int16)
-    if not came:
-        raise EdgeAsrError("stdin: no audio came (raw 16-bit PCM, 16 kHz, mono is expected)")
+def progress(output: Output, length_s: float | None) -> contextlib.AbstractContextManager[Advance]:
+    """A bar, where no text comes that it would overwrite: a pipe may lead to the same terminal."""
+    if output.flows_to_a_reader():
+        return contextlib.nullcontext(lambda amount: None)
+    return progress_bar("transcribing, seconds of audio", length_s or None)
 
 
-def refuse_container(data: bytes) -> None:
-    for magic, kind in CONTAINERS.items():
-        if data.startswith(magic):
-            raise EdgeAsrError(
-                f"stdin: this is a {kind} file, not raw PCM: pass its name, or convert it with "
-                f"sox/ffmpeg to s16le at {SAMPLE_RATE_HZ} Hz, mono"
-            )
+class Output:
+    """What is printed of each input: text, or a JSON object, on stdout; warnings and errors on stderr."""
+
+    def __init__(self, as_json: bool, words: bool, titled: bool) -> None:
+        self._as_json = as_json
+        self._words = words
+        self._titled = titled
+        self._live = not as_json and takes_escapes(sys.stdout)
+
+    def flows_to_a_reader(self) -> bool:
+        """Whether text appears word by word."""
+        return not self._as_json and (sys.stdout.isatty() or stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode))
+
+    def text(self, name: Path) -> ShownText:
+        """Where the text of the next input goes."""
+        if self._as_json:
+            return NoText()
+        if self._titled and sys.stdout.isatty():
+            click.secho(one_line(str(name)), dim=True)
+        return LiveText(sys.stdout) if self._live else FlowingText(sys.stdout)
+
+    def good(self, name: Path, heard: Heard, backend: str, interrupted: bool) -> None:
+        if self._as_json:
+            trouble = {} if heard.trouble is None else {"error": one_line(heard.trouble)}
+            facts = {"interrupted": interrupted, "warnings": heard.warnings, **trouble}
+            print_json({"audio": str(name), "backend": backend, **as_dict(heard.result), **facts})
+        elif self._words:
+            print_words(heard.result.words)
+        for warning in heard.warnings:
+            message(f"warning: {title(name)}: {warning}")
+        if heard.trouble is not None:
+            say("edge-asr", heard.trouble)
+
+    def bad(self, name: Path, trouble: str) -> None:
+        """Of an input from which nothing was heard."""
+        if self._as_json:
+            print_json({"audio": str(name), "error": one_line(trouble)})
+        say("edge-asr", trouble)
+
+
+def title(name: Path) -> str:
+    """Of an input, in messages."""
+    return "stdin" if str(name) == STDIN else str(name)
 
 
 def print_words(words: tuple[Word, ...]) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 import psutil
 
+from edge_asr.commands.import_path import run_module
 from edge_asr.commands.options import backend_option
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json
@@ -37,7 +37,7 @@ class MemoryUse:
 
 def measure(model: Path, audio: Path, backend: str | None = None) -> MemoryUse:
     """In a process of its own. Raises EdgeAsrError."""
-    arguments = [sys.executable, "-m", "edge_asr.profiling.memory", str(model), str(audio)]
+    arguments = [*run_module("edge_asr.profiling.memory"), str(model), str(audio)]
     arguments += ["--backend", backend] if backend else []
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -75,14 +77,15 @@ def as_waves(found: Sequence[Source], rate_hz: int, advance: Advance = lambda am
         waves, samples = [], 0
         for number, source in enumerate(found):
             audio = read_audio(source.path, rate_hz)
-            wave = Path(name) / f"{number:04d}-{source.path.stem}.wav"
+            # a name that is not UTF-8, or has a line end, would not come back from the runner as it went
+            wave = Path(name) / f"{number:04d}-{re.sub(r'[^ -~]', '_', source.path.stem)}.wav"
             try:
                 soundfile.write(wave, audio, rate_hz, subtype="PCM_16")
             except (OSError, soundfile.SoundFileError) as error:
                 raise EdgeAsrError(f"{wave.parent}: no room for the recordings as WAV ({error}): set TMPDIR") from None
             waves.append(wave)
             samples += len(audio)
-            digest.update(source.path.name.encode() + b"\0" + audio.tobytes())
+            digest.update(os.fsencode(source.path.name) + b"\0" + audio.tobytes())
             advance(1)
         texts = tuple(source.text or "" for source in found)
         known = any(source.text for source in found)

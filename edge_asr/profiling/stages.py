@@ -12,7 +12,6 @@ import dataclasses
 import importlib.util
 import json
 import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ import click
 import numpy as np
 
 from edge_asr.audio import read_audio
+from edge_asr.commands.import_path import run_module
 from edge_asr.commands.options import Threshold
 from edge_asr.commands.process import run
 from edge_asr.commands.screen import print_json
@@ -65,7 +65,7 @@ def missing() -> str | None:
 
 def measure_stages(model: Path, recordings: Sequence[Path], threshold: float, threads: int) -> StageTimes:
     """In a process of its own; a few seconds. Raises EdgeAsrError."""
-    command = [sys.executable, "-m", "edge_asr.profiling.stages", str(model), *map(str, recordings)]
+    command = [*run_module("edge_asr.profiling.stages"), str(model), *map(str, recordings)]
     command += ["--threshold", f"{threshold:.9g}", "--threads", str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -32,9 +32,18 @@ KEY_DIGITS = 16  # of the hash that names a cached file
 
 
 def cache_folder() -> Path:
-    """Where exported files are kept: $EDGE_ASR_CACHE, or the system's place for a user's caches."""
+    """Where exported files are kept: $EDGE_ASR_CACHE, or the system's place for a user's caches.
+
+    Raises EdgeAsrError where there is none: a user without a home folder, as in some containers.
+    """
     named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("edge-asr")
+    try:
+        folder = Path(named).expanduser() if named else platformdirs.user_cache_path("edge-asr")
+    except RuntimeError:
+        folder = None
+    if folder is None or str(folder).startswith("~"):  # what older versions of platformdirs return
+        raise EdgeAsrError(f"no home folder, and so no cache folder: set {CACHE_VARIABLE} to one")
+    return folder
 
 
 def shipped_checkpoint(size: str = BASE) -> Path:

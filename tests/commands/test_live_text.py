@@ -31,7 +31,7 @@ def test_partial_words_are_dim_and_replaced() -> None:
 @given(
     words=st.lists(st.text("ABC", min_size=1, max_size=30), max_size=30),
     partial=st.text("abc ", max_size=60),
-    width=st.integers(8, 40),
+    width=st.integers(2, 40),
 )
 def test_no_word_is_lost_and_no_line_overflows(words: list[str], partial: str, width: int) -> None:
     out = io.StringIO()

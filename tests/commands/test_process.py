@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
+from pathlib import Path
 
 import click
 import pytest
 
 from edge_asr.commands import process
 from edge_asr.commands.screen import notice
+from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.errors import EdgeAsrError
+from tests.beep_program import BEEP_PROGRAM, PATIENCE_S
+from tests.beeps import write_beeps, write_manifest
 from tests.outcome import Run
 
 COMMANDS = ["transcribe", "evaluate", "export", "inspect", "train", "demo", "native", "bundle"]
@@ -67,6 +74,42 @@ def test_verbose_shows_the_traceback(capfd: pytest.CaptureFixture[str], monkeypa
 def test_ctrl_c_exits_130_without_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     code, out, err = end_of(KeyboardInterrupt(), capfd)
     assert (code, out, err.strip()) == (130, "", "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_signals_that_end_a_command_let_it_clear_up(
+    capfd: pytest.CaptureFixture[str], number: signal.Signals, code: int
+) -> None:
+    cleared = []
+
+    def work() -> None:
+        with all_like_ctrl_c():
+            try:
+                signal.raise_signal(number)
+            finally:
+                cleared.append(number)
+
+    before = signal.getsignal(number)
+    assert (*end_of(work, capfd), cleared) == (code, "", "", [number])
+    assert signal.getsignal(number) is before
+
+
+def test_a_killed_evaluation_keeps_what_it_wrote(tmp_path: Path) -> None:
+    write_beeps(tmp_path / "a.wav", ".x.")
+    (tmp_path / "m.pte").write_bytes(b"m")
+    write_manifest(tmp_path / "m.jsonl", [{"audio_filepath": "a.wav", "text": "BEEP"}] * 20_000)
+    heard = tmp_path / "heard.jsonl"
+    line = [*BEEP_PROGRAM, "evaluate", tmp_path / "m.jsonl", "--model", tmp_path / "m.pte", "--hypotheses", heard]
+    running = subprocess.Popen(list(map(str, line)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not heard.is_file() or not heard.stat().st_size:
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert (running.returncode, out, err) == (143, b"", b"")
+    entries = [json.loads(entry) for entry in heard.read_text().splitlines()]
+    assert 0 < len(entries) < 20_000
+    assert heard.read_text().endswith("\n")
 
 
 def chatter() -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from edge_asr.audio import read_audio
+from tests.beep_program import lines, transcribe
 from tests.outcome import Run
 
 
@@ -47,35 +45,25 @@ def test_threshold_off_keeps_every_frame_and_zero_keeps_none(run: Run, beep_mode
     assert (none["kept_frames"], none["text"]) == (0, "")
 
 
-class Pipe(io.BytesIO):
-    """A stdin that hands out odd pieces, as pipes do."""
-
-    def read1(self, size: int | None = -1) -> bytes:
-        return self.read(777)
-
-
-def feed(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Pipe(data)))
-
-
-def test_raw_pcm_from_stdin_gives_what_the_file_gives(
-    run: Run, beep_model: Path, beeps: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed(monkeypatch, (read_audio(beeps) * 32_767).astype("<i2").tobytes() + b"\x00")
-    assert run("transcribe", "-", "--model", beep_model).out == "BEEP BEEP\n"
+def test_raw_pcm_from_stdin_gives_what_the_file_gives(beeps: Path) -> None:
+    done = transcribe("-", input=(read_audio(beeps) * 32_767).astype("<i2").tobytes() + b"\x00")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"BEEP BEEP\n", b"")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00"])
-def test_an_empty_stdin_is_an_error(run: Run, beep_model: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    feed(monkeypatch, data)
-    run("transcribe", "-", "--model", beep_model).assert_fails("stdin", "no audio")
+def test_an_empty_stdin_is_an_error(data: bytes) -> None:
+    done = transcribe("-", input=data)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert lines(done.stderr) == [
+        "edge-asr: stdin: no samples in this audio (raw 16-bit PCM is expected): record it again"
+    ]
 
 
-def test_a_wav_file_on_stdin_is_not_taken_for_samples(
-    run: Run, beep_model: Path, beeps: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed(monkeypatch, beeps.read_bytes())
-    run("transcribe", "-", "--model", beep_model).assert_fails("stdin", "WAV", "pass its name")
+def test_a_wav_file_on_stdin_is_not_taken_for_samples(beeps: Path) -> None:
+    done = transcribe("-", input=beeps.read_bytes())
+    assert (done.returncode, done.stdout) == (1, b"")
+    (line,) = lines(done.stderr)
+    assert line == "edge-asr: stdin: this is a WAV file, not raw PCM: pass its name, or /dev/stdin in place of -"
 
 
 def nan_wav(path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from edge_asr.commands.import_path import run_module
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.contenders import Work
 from edge_asr.profiling.report import Setting
@@ -27,7 +27,7 @@ class Baseline:
     def command(self, work: Work) -> list[str]:
         options = ["--threads", str(self.threads), *(["--cpus", self.cpus] if self.cpus else [])]
         options += ["--bench"] if work.bench else ["--json-steps"] if work.steps else []
-        return [sys.executable, "-m", self.module, *self.arguments, *options, "--", *map(str, work.recordings)]
+        return [*run_module(self.module), *self.arguments, *options, "--", *map(str, work.recordings)]
 
     def run(self, work: Work) -> Iterator[dict[str, Any]]:
         """See `Contender.run`."""
