@@ -4,7 +4,6 @@ native runtime."""
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from edge_asr.native.build import Build, build, missing_tools
 from edge_asr.native.target import Target, named_target, target_here
 from tests.beeps import BeepBackend, write_beeps, write_manifest
 from tests.outcome import Outcome, Run
+from tests.requirements import absent, require_tool
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -57,19 +57,12 @@ def data_folder() -> Path:
     return folder
 
 
-def absent(what: str) -> None:
-    """Skip the test, and say why; in CI, where nothing may be absent, it fails."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def native_build() -> Build:
     """The native runtime for this machine, from the user's cache; compiling it takes half a minute."""
     here = target_here()
     if here is None:
-        pytest.skip("no native runtime for this kind of machine")
+        absent("no native runtime for this kind of machine")
     return built(here)
 
 
@@ -91,8 +84,7 @@ def qemu_aarch64() -> list[str]:
     """A command that runs a program for 64-bit Arm. The CPU is named: QEMU 7.2's `max` computes wrong int8 results."""
     if target_here() == named_target("linux-aarch64"):
         return []
-    if shutil.which("qemu-aarch64-static") is None:
-        absent("no qemu-aarch64-static: apt install qemu-user-static")
+    require_tool("qemu-aarch64-static", "qemu-user-static")
     return ["qemu-aarch64-static", "-cpu", "cortex-a76", "-L", "/usr/aarch64-linux-gnu"]
 
 
@@ -152,8 +144,8 @@ def shipped_small_pte() -> Path:
 
 
 def shipped_size(size: str) -> Path:
-    if not shipped.shipped_checkpoints() and not os.environ.get("CI"):
-        pytest.skip("no shipped checkpoint in this tree")
+    if not shipped.shipped_checkpoints():
+        absent("no shipped checkpoint in this tree")
     return shipped.shipped_pte(tell=print, size=size)
 
 

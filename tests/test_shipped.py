@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import struct
+import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +18,14 @@ import pytest
 
 from edge_asr import shipped
 from edge_asr.commands.model import checkpoint_or_shipped, model_or_shipped
+from edge_asr.contract import sealed
 from edge_asr.errors import EdgeAsrError
+from edge_asr.native.build import Build
+from edge_asr.native.library import LIBRARY_VARIABLE
 from export.build import BuildReport
 from tests.outcome import Run
+
+REPOSITORY = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -28,13 +38,20 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def pte_of(weights: bytes) -> bytes:
+    """A whole file: a header, weights, a checksum."""
+    return sealed(
+        struct.pack("<I4s4sIQQQ", 32, b"ET12", b"eh00", 32, 100, 100, 100).ljust(100, b"\0") + weights.ljust(100)
+    )
+
+
 @pytest.fixture
 def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Replaces the exporter; lists the files that were written."""
     written: list[Path] = []
 
     def build(checkpoint: Path, output: Path, **options: Any) -> BuildReport:
-        output.write_bytes(checkpoint.read_bytes())
+        output.write_bytes(pte_of(checkpoint.read_bytes()))
         written.append(output)
         return BuildReport(output, 7, shipped.file_sha256(output), "int8", 640.0, 180.0, {"text": "as eager PyTorch"})
 
@@ -52,6 +69,23 @@ def test_it_is_exported_once_and_says_so(checkpoint: Path, exports: list[Path], 
     assert first.parent == tmp_path / "cache" / "edge-asr"
     assert len(said) == 1
     assert "once" in said[0]
+
+
+@pytest.mark.parametrize("content", [b"", pte_of(b"weights")[:-40], pte_of(b"weights").replace(b"weights", b"Weights")])
+def test_a_damaged_file_in_the_cache_is_exported_again_and_told(
+    checkpoint: Path, exports: list[Path], content: bytes
+) -> None:
+    kept = shipped.shipped_pte(print)
+    kept.write_bytes(content)
+    said: list[str] = []
+    assert shipped.shipped_pte(said.append) == kept
+    assert kept.read_bytes() == pte_of(b"weights")
+    assert len(exports) == 2
+    (line,) = said
+    assert re.search(rf"{kept.name}: .*(empty|cut short|damaged).*exporting the shipped model", line)
+    assert "\n" not in line
+    assert shipped.shipped_pte(said.append) == kept
+    assert len(exports) == 2
 
 
 def test_who_comes_while_it_is_exported_waits_and_says_so(
@@ -91,7 +125,7 @@ def test_a_size_stands_for_a_checkpoint_and_for_its_pte(checkpoint: Path, export
     assert checkpoint_or_shipped(Path("base")) == checkpoint_or_shipped(None) == checkpoint
     assert checkpoint_or_shipped(Path("runs/small.safetensors")) == Path("runs/small.safetensors")
     pte = model_or_shipped(Path("small"))
-    assert pte.read_bytes() == b"fewer weights"
+    assert pte.read_bytes() == pte_of(b"fewer weights")
     assert model_or_shipped(Path("base")) == model_or_shipped(None) != pte
     assert model_or_shipped(Path("small.pte")) == Path("small.pte")
     assert len(exports) == 2
@@ -104,7 +138,7 @@ def test_export_copies_what_the_cache_has(checkpoint: Path, exports: list[Path],
         assert outcome.json["path"] == str(tmp_path / f"{number}.pte")
         assert outcome.json["checks"] == {"text": "as eager PyTorch"}
         assert str(kept) in outcome.err
-        assert (tmp_path / f"{number}.pte").read_bytes() == b"weights"
+        assert (tmp_path / f"{number}.pte").read_bytes() == pte_of(b"weights")
     assert len(exports) == 1
     assert not list(tmp_path.glob("*.partial"))
 
@@ -123,11 +157,12 @@ def test_export_trusts_no_file_that_is_not_whole(
 ) -> None:
     kept = shipped.shipped_pte(print)
     report = shipped.report_path(kept).read_text()
-    for pte, kept_report in (("weights", report[:-9]), ("weights", "{}"), ("weigh", report)):
-        kept.write_text(pte)
+    whole = pte_of(b"weights")
+    for pte, kept_report in ((whole, report[:-9]), (whole, "{}"), (whole[:-1], report)):
+        kept.write_bytes(pte)
         shipped.report_path(kept).write_text(kept_report)
         assert run("export", "-o", tmp_path / "x.pte").code == 0
-        assert (tmp_path / "x.pte").read_text() == "weights"
+        assert (tmp_path / "x.pte").read_bytes() == whole
     assert len(exports) == 4
 
 
@@ -173,10 +208,61 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(checkpoint: Pat
         shipped.shipped_pte(print)
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder here that nobody can write to")
 def test_a_cache_folder_that_takes_no_files_is_told_and_not_waited_for(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGE_ASR_CACHE", "/proc/self")
     with pytest.raises(EdgeAsrError, match="EDGE_ASR_CACHE"):
         shipped.shipped_pte(print)
+
+
+# --- a container
+
+
+@pytest.fixture
+def in_container(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`in_container("inspect", ...)`: `edge-asr` where there is no HOME and no variable of ours, and whose user has a
+    number and no name."""
+    (tmp_path / "nameless").mkdir()
+    (tmp_path / "nameless" / "sitecustomize.py").write_text(
+        "import pwd\n\ndef getpwuid(uid):\n    raise KeyError(f'uid not found: {uid}')\n\npwd.getpwuid = getpwuid\n"
+    )
+    environment = {"PATH": os.defpath, "PYTHONPATH": f"{tmp_path / 'nameless'}:{REPOSITORY}"}
+
+    def run_line(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "edge_asr", *map(str, arguments)]
+        work = tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        done = subprocess.run(line, cwd=work, env=environment | more, capture_output=True, text=True, check=False)
+        assert list(work.iterdir()) == []  # such as a folder that is named `~`
+        return done
+
+    return run_line
+
+
+def test_a_named_model_runs_without_a_home(
+    in_container: Callable[..., subprocess.CompletedProcess[str]], tiny_pte: Path, beeps: Path
+) -> None:
+    done = in_container("transcribe", beeps, "--model", tiny_pte)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+def test_a_named_library_serves_without_a_home(
+    in_container: Callable[..., subprocess.CompletedProcess[str]], tiny_pte: Path, beeps: Path, native_build: Build
+) -> None:
+    options = {LIBRARY_VARIABLE: str(native_build.library)}
+    done = in_container("transcribe", beeps, "--model", tiny_pte, "--backend", "native", **options)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command", [["transcribe"], ["native", "build"], ["native", "status"], ["export", "-o", "x.pte"]]
+)
+def test_what_needs_the_cache_asks_for_a_folder(
+    in_container: Callable[..., subprocess.CompletedProcess[str]], command: str, beeps: Path
+) -> None:
+    done = in_container(*command.split(), *([beeps] if command == "transcribe" else []))
+    assert done.returncode
+    assert re.search(r"no home folder, and so no cache folder: set EDGE_ASR_CACHE to one\n$", done.stderr)
+    assert "Traceback" not in done.stderr

@@ -35,5 +35,8 @@ def find_library() -> Library | None:
     here = target_here()
     if here is None:
         return None
-    folder = build_folder(here)
+    try:
+        folder = build_folder(here)
+    except EdgeAsrError:  # there is no cache folder, hence nothing in it
+        return None
     return Library(folder / LIBRARY, "cache") if is_build(folder) else None

@@ -15,6 +15,7 @@ from typing import Any
 import platformdirs
 
 from edge_asr import __version__
+from edge_asr.backends.program_file import check_program_file
 from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
@@ -78,13 +79,14 @@ def cached_pte(checkpoint: Path) -> Path:
 
 
 def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | None = None, size: str = BASE) -> Path:
-    """A shipped model as a `.pte`. `tell` gets one line where it must first be exported, `progress` each stage.
+    """A shipped model as a `.pte`. `tell` gets one line where it must first be exported, `progress` each stage. What
+    the cache holds of it is exported again where it is not whole.
 
     Raises EdgeAsrError where the export fails or the cache folder cannot be written.
     """
     checkpoint = shipped_checkpoint(size)
     path = cached_pte(checkpoint)
-    if path.is_file():
+    if trouble_with(path) is None:
         return path
     try:
         require_extra("export", "the shipped model must first be exported, which")
@@ -98,10 +100,22 @@ def shipped_pte(tell: Callable[[str], None], progress: Callable[[str], None] | N
             f"{path.parent}: cannot keep the exported model there ({error.strerror}): set {CACHE_VARIABLE} to a folder"
         ) from None
     with alone(path, tell):
-        if not path.is_file():
-            tell(f"exporting the shipped model into {path.parent}; this happens once and takes two to four minutes")
+        trouble = trouble_with(path)  # another process may have exported it meanwhile
+        if trouble is not None:
+            found = f"{trouble}; " if path.exists() else ""
+            once = "this happens once and takes two to four minutes"
+            tell(f"{found}exporting the shipped model into {path.parent}; {once}")
             export_shipped(checkpoint, path, progress)
     return path
+
+
+def trouble_with(path: Path) -> str | None:
+    """Why a file in the cache cannot be used, in one line; None where it can."""
+    try:
+        check_program_file(path)
+    except EdgeAsrError as error:
+        return str(error)
+    return None
 
 
 @contextmanager

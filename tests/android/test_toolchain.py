@@ -1,4 +1,4 @@
-"""What cannot be had is named, and skips the test that needs it; what was compiled is not compiled again."""
+"""What cannot be had is named; what was compiled is not compiled again."""
 
 from __future__ import annotations
 
@@ -67,10 +67,6 @@ def test_a_jar_that_no_release_gives_is_named_with_every_refusal() -> None:
         toolchain.jar("android-23")
     expected = "no android.jar, of Debian's libandroid-23-java (sid: this is no Debian; bullseye: this is no Debian)"
     assert str(missing.value) == expected
-
-
-def test_what_is_missing_skips_the_test_wherever_it_is_found_out() -> None:
-    assert issubclass(toolchain.Missing, pytest.skip.Exception)
 
 
 def test_a_program_that_fails_says_what_it_said(java_source: Path, tmp_path: Path) -> None:

@@ -23,10 +23,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from edge_asr.shipped import cache_folder
 from tests.conftest import REPOSITORY
+from tests.requirements import Absent
 
 VERSIONS = tomllib.loads((REPOSITORY / "android_demo/gradle/libs.versions.toml").read_text(encoding="utf-8"))[
     "versions"
@@ -46,8 +45,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 INSTALLED = "installed"  # stands for the release of this machine
 
 
-class Missing(pytest.skip.Exception):
-    """One line: what cannot be had, and what was tried. Where nobody catches it the test is skipped: in CI, too."""
+class Missing(Absent):  # type: ignore[misc,valid-type]
+    """One line: what cannot be had, and what was tried. Where nobody catches it the test is skipped; in CI it fails."""
 
 
 @dataclass(frozen=True)

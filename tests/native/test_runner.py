@@ -29,6 +29,7 @@ from edge_asr.manifest import read_manifest
 from edge_asr.native.build import Build
 from tests.beeps import write_beeps
 from tests.outcome import Outcome
+from tests.requirements import require_tool
 
 HERE = Path(__file__).parent
 LIMIT_S = 60  # that any of these may take on a machine that is busy
@@ -442,7 +443,6 @@ def test_a_closed_pipe_ends_it_quietly(native_build: Build, tiny_pte: Path, beep
         assert (running.wait(LIMIT_S), running.stderr.read()) == (141, b"")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_disk_is_an_error(native_build: Build, tiny_pte: Path, beeps: Path) -> None:
     with open("/dev/full", "wb") as full:
         command = [native_build.runner, "--model", tiny_pte, beeps]
@@ -517,8 +517,7 @@ def test_streams_and_threads_do_not_disturb_each_other(
     native_build: Build, tiny_pte: Path, beeps: Path, tmp_path: Path
 ) -> None:
     """A C program on the C ABI alone, which also does what a caller must not do."""
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler")
+    require_tool("cc", "gcc")
     program = tmp_path / "two_streams"
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]
     lib = native_build.library.parent

@@ -22,7 +22,7 @@ from edge_asr.profiling.program import read_program
 from edge_asr.profiling.targets.local import LocalTarget
 from edge_asr.recognizer import Recognizer
 from tests.beeps import BeepBackend
-from tests.conftest import absent
+from tests.requirements import absent
 
 UTTERANCES = 26
 

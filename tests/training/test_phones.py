@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.training.phones import BLANK_PHONE, Pronunciations, is_article, pronounce
+from tests.requirements import require_tool
 
-with_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
+
+@pytest.fixture
+def espeak() -> None:
+    require_tool("espeak-ng", "espeak-ng")
 
 
-@with_espeak
+@pytest.mark.usefixtures("espeak")
 def test_words_sound_as_they_do_and_letters_as_their_names() -> None:
     assert pronounce(["B", "BEE", "SEVEN", "W", "DON'T"]) == [
         ("b", "i"),
@@ -23,7 +25,7 @@ def test_words_sound_as_they_do_and_letters_as_their_names() -> None:
     ]
 
 
-@with_espeak
+@pytest.mark.usefixtures("espeak")
 def test_ids_are_phones_of_the_inventory_and_never_blank() -> None:
     pronunciations = Pronunciations(["B SEE", "SEE A BEE", "A"])
     ids = pronunciations.ids("SEE B A")

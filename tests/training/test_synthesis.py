@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import soundfile
 from edge_asr.errors import EdgeAsrError
 from edge_asr.training import synthesis
 from edge_asr.training.synthesis import CLASS_OF, draw_plan, synthesize, vary
-from tests.conftest import absent
+from tests.requirements import require_tool
 
 PROGRAMS = ("espeak-ng", "flite")
 
@@ -52,8 +51,7 @@ def manifest(folder: Path) -> Path:
 @pytest.fixture
 def programs() -> None:
     for name in PROGRAMS:
-        if shutil.which(name) is None:
-            absent(f"{name} is not installed: apt install {name}")
+        require_tool(name, name)
 
 
 @pytest.mark.usefixtures("programs")

@@ -15,6 +15,7 @@ from edge_asr.profiling.sweep.page import html, markdown
 from edge_asr.profiling.sweep.result import FORMAT, NOT_A_RESULT, Occasion, Sweep, summarize
 from edge_asr.profiling.sweep.run import take_passes
 from tests.profiling.sweep.fakes import REFERENCES, FakeContender, journal, recordings, session
+from tests.requirements import require_module
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -193,7 +194,7 @@ def test_pictures_and_page_of_every_shape(tmp_path: Path, settings: list[FakeCon
 
 
 def check_pictures(sweep: Sweep) -> None:
-    pytest.importorskip("matplotlib")
+    require_module("matplotlib", "sweep")
     from edge_asr.profiling.sweep.picture import draw, headline
 
     pictures = draw(sweep)
@@ -207,7 +208,7 @@ def check_pictures(sweep: Sweep) -> None:
 
 
 def test_labels_cover_neither_marks_nor_one_another_where_there_is_room(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    require_module("matplotlib", "sweep")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

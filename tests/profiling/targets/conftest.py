@@ -19,7 +19,7 @@ import soundfile
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.manifest import read_manifest
 from edge_asr.profiling.targets.ssh_connection import Address
-from tests.requirements import absent
+from tests.requirements import require_tool
 
 LIMIT_S = 30  # that anything here may take on a machine that is busy
 
@@ -88,10 +88,9 @@ def processes_in(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if sshd is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
-        absent("no sshd: apt install openssh-server openssh-client")
-    assert sshd
+    sshd = require_tool("sshd", "openssh-server", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    for tool in ("ssh", "ssh-keygen"):
+        require_tool(tool, "openssh-client")
     folder = tmp_path_factory.mktemp("sshd")
     for name in ("host_key", "user_key", "wrong_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 
 from edge_asr.profiling.targets import shell_files
 from edge_asr.profiling.targets.shell_files import ShellFiles
-from tests.conftest import absent
+from tests.requirements import require_tool
 
 SHELLS = {"sh": ["sh"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 
@@ -20,8 +19,7 @@ SHELLS = {"sh": ["sh"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 @pytest.fixture(params=SHELLS)
 def files(request: pytest.FixtureRequest) -> Iterator[ShellFiles]:
     shell = SHELLS[request.param]
-    if shutil.which(shell[0]) is None:
-        absent(f"no {shell[0]}")
+    require_tool(shell[0], f"{shell[0]}-static" if shell[0] == "busybox" else shell[0])
 
     def start(script: str | None) -> subprocess.Popen[bytes]:
         line = shell if script is None else [*shell, "-c", script]

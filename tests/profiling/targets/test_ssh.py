@@ -28,7 +28,7 @@ from edge_asr.profiling.targets.ssh import SshTarget
 from edge_asr.profiling.targets.ssh_connection import Address
 from tests.native.poison import plant
 from tests.profiling.targets.conftest import LIMIT_S, Server, left_behind, use_key
-from tests.requirements import absent
+from tests.requirements import absent, does_not_apply, require_tool
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_an_emulated_arm_machine(
 ) -> None:
     """Its times say nothing, which `emulated` tells; what it hears is what is heard here."""
     if not qemu_aarch64:
-        pytest.skip("this is such a machine")
+        does_not_apply("this is such a machine")
     one = replace(request_all, recordings=request_all.recordings[:1])
     with SshTarget(ssh.address(there), qemu_aarch64) as target:
         assert target.emulated
@@ -153,12 +153,10 @@ def test_a_wrapper_that_emulates_nothing(ssh: Server, there: Path, request_all: 
 @pytest.fixture
 def busybox(ssh: Server) -> Iterator[None]:
     """A machine with nothing but BusyBox, its shell included."""
-    program = shutil.which("busybox")
-    if program is None:
-        absent("no busybox: apt install busybox-static")
-    applets = subprocess.run([str(program), "--list"], capture_output=True, text=True, check=True).stdout.split()
+    program = require_tool("busybox", "busybox-static")
+    applets = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
     for applet in applets:
-        (ssh.programs / applet).symlink_to(str(program))
+        (ssh.programs / applet).symlink_to(program)
     yield
     for applet in applets:
         (ssh.programs / applet).unlink()
@@ -349,7 +347,7 @@ def test_a_folder_that_is_not_there(ssh: Server, there: Path) -> None:
 def small(ssh: Server, tmp_path: Path) -> Iterator[Callable[..., Address]]:
     """`small("size=1m")` -> an address whose folder is a small file system of its own."""
     if os.geteuid() != 0:
-        pytest.skip("mounting a file system takes root")
+        absent("mounting a file system takes root")
     mounted = []
 
     def mount(options: str) -> Address:
@@ -357,7 +355,7 @@ def small(ssh: Server, tmp_path: Path) -> Iterator[Callable[..., Address]]:
         folder.mkdir()
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True)
         if done.returncode:
-            pytest.skip(f"no file system may be mounted here: {done.stderr.decode().strip()}")
+            absent(f"no file system may be mounted here: {done.stderr.decode().strip()}")
         mounted.append(folder)
         return ssh.address(folder)
 
