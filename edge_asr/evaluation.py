@@ -12,6 +12,7 @@ from edge_asr.audio import change_speed, read_audio
 from edge_asr.manifest import Utterance
 from edge_asr.metrics import WerDifference, error_rates, wer_difference
 from edge_asr.recognizer import Recognizer, Result
+from edge_asr.sound.level import change_level
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Decoded:
 
     utterance: Utterance
     speed: float  # it was played at; 1 as recorded
+    gain_db: float  # by which it was louder; 0 as recorded
     setting: Setting
     result: Result
 
@@ -39,6 +41,7 @@ class Evaluation:
 
     utterances: int
     speeds: tuple[float, ...]  # each utterance is heard at each; all that follows is over all of them
+    gain_db: float  # each utterance was louder by so much, clipped and rounded as 16 bits are; 0 as recorded
     words: int  # of the references
     wer: float  # percent
     wer_ci95: tuple[float, float]  # percent, bootstrap over utterances, whose copies are drawn together
@@ -58,7 +61,10 @@ class Evaluation:
 
 
 def decode(
-    settings: Sequence[Setting], utterances: Iterable[Utterance], speeds: Sequence[float] = (1.0,)
+    settings: Sequence[Setting],
+    utterances: Iterable[Utterance],
+    speeds: Sequence[float] = (1.0,),
+    gain_db: float = 0.0,
 ) -> Iterator[Decoded]:
     """Stream one utterance after the other, at each speed, through each setting: they take turns, so that a slow
     minute slows all of them. Raises EdgeAsrError that names the audio file."""
@@ -67,12 +73,18 @@ def decode(
             changed: dict[int, np.ndarray] = {}  # by rate
             for setting in settings:
                 audio: Path | np.ndarray = utterance.audio  # then it is read block by block, however long it is
-                if speed != 1.0:
+                if speed != 1.0 or gain_db:
                     rate_hz = setting.recognizer.metadata.sample_rate_hz
                     if rate_hz not in changed:
-                        changed[rate_hz] = change_speed(read_audio(utterance.audio, rate_hz), speed)
+                        changed[rate_hz] = altered(read_audio(utterance.audio, rate_hz), speed, gain_db)
                     audio = changed[rate_hz]
-                yield Decoded(utterance, speed, setting, setting.recognizer.transcribe(audio, setting.threshold))
+                result = setting.recognizer.transcribe(audio, setting.threshold)
+                yield Decoded(utterance, speed, gain_db, setting, result)
+
+
+def altered(samples: np.ndarray, speed: float, gain_db: float) -> np.ndarray:
+    faster = change_speed(samples, speed)
+    return change_level(faster, gain_db) if gain_db else faster
 
 
 def score(decoded: Sequence[Decoded]) -> Evaluation:
@@ -84,6 +96,7 @@ def score(decoded: Sequence[Decoded]) -> Evaluation:
     return Evaluation(
         utterances=rates.utterances,
         speeds=tuple(dict.fromkeys(d.speed for d in decoded)),
+        gain_db=decoded[0].gain_db,
         words=rates.reference_words,
         wer=rates.wer,
         wer_ci95=rates.wer_ci95,

@@ -13,6 +13,7 @@ import click
 
 from edge_asr.commands.model import model_or_shipped, open_model
 from edge_asr.commands.options import (
+    Finite,
     Threshold,
     backend_option,
     json_option,
@@ -104,6 +105,14 @@ class Speeds(click.ParamType):
     metavar="S,S,...",
     help="Each utterance is heard at each of these speeds, resampled, pitch and all. Default: 1, as recorded.",
 )
+@click.option(
+    "--gain",
+    "gain_db",
+    type=Finite(-120, 60),
+    default=0.0,
+    metavar="DB",
+    help="Each utterance is heard louder by so many dB, or quieter, clipped and rounded as 16 bits are. Default: 0.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N utterances.")
 @threads_option
 @backend_option
@@ -120,6 +129,7 @@ def command(
     threshold: float | None,
     against: tuple[Named, ...],
     speeds: tuple[float, ...],
+    gain_db: float,
     limit: int | None,
     threads: int,
     backend: str | None,
@@ -153,6 +163,7 @@ def command(
       edge-asr evaluate an4/test.jsonl --threshold off --json
       edge-asr evaluate an4/test.jsonl --model mine.pte --limit 20 --hypotheses heard.jsonl
       edge-asr evaluate an4/test.jsonl --against @off                     what the gate costs
+      edge-asr evaluate an4/test.jsonl --gain -30                         from a far microphone
       edge-asr evaluate dev.jsonl --model mine.pte --against base --against small@0.9 --speeds 0.9,1,1.1
     """
     utterances = read_manifest(manifest)[:limit]
@@ -165,7 +176,7 @@ def command(
         settings = open_settings(stack, asked, threads, backend)
         heard: dict[Setting, list[Decoded]] = {setting: [] for setting in settings}
         advance = stack.enter_context(progress_bar("evaluating", len(heard) * len(speeds) * len(utterances)))
-        for item in decode(list(heard), utterances, speeds):
+        for item in decode(list(heard), utterances, speeds, gain_db):
             heard[item.setting].append(item)
             if file:
                 file.write(hypothesis_line(item))
@@ -228,6 +239,7 @@ def hypothesis_line(item: Decoded) -> str:
         "text": item.utterance.text,
         "hypothesis": item.result.text,
         "speed": item.speed,
+        "gain_db": item.gain_db,
         "model": str(item.setting.model),
         "threshold": item.setting.threshold,
         **dataclasses.asdict(item.result.counters),
@@ -242,6 +254,7 @@ def print_evaluation(evaluation: Evaluation, ran_on: str, model: str, compared: 
     runs = f"{evaluation.upper_runs} upper runs in {evaluation.steps} steps"
     speeds = ", ".join(f"{speed:g}" for speed in evaluation.speeds)
     at = "" if evaluation.speeds == (AS_RECORDED,) else f" at speed {speeds}"
+    at += f", {evaluation.gain_db:+g} dB" if evaluation.gain_db else ""
     print_rows(
         [
             ("WER", f"{rate_text(evaluation.wer, 2)} %  (95 % interval {interval}; {errors})"),

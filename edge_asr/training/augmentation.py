@@ -9,6 +9,7 @@ from torch import Tensor
 from edge_asr.audio import SAMPLE_RATE_HZ
 from edge_asr.model.config import FrontEndConfig
 from edge_asr.model.front_end import band_corners, to_hz, to_mel
+from edge_asr.sound.level import at_16_bits, change_level
 from edge_asr.training.config import AugmentationConfig
 from edge_asr.training.data import Example
 
@@ -49,11 +50,6 @@ def draw_nonspeech(samples: int, rng: np.random.Generator) -> np.ndarray:
     return at_16_bits(level * sound)
 
 
-def at_16_bits(wave: np.ndarray) -> np.ndarray:
-    """As a microphone's converter gives it: clipped at full scale, rounded to 1 / 32768; float32."""
-    return ((wave * 32_768).round().clip(-32_768, 32_767) / 32_768).astype(np.float32)
-
-
 def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
     """-> float32 samples and whether they still hold the example's speech."""
     wave = example.waves[rng.integers(len(example.waves))].astype(np.float32) / 32_768
@@ -66,7 +62,7 @@ def draw_wave(example: Example, config: AugmentationConfig, rng: np.random.Gener
     if rng.random() < config.noise_probability:
         power = float(np.mean(wave**2)) * 10 ** (-rng.uniform(*config.noise_snr_db) / 10)
         wave = wave + np.sqrt(power) * coloured_noise(len(wave), rng.uniform(0, 2), rng)
-    return at_16_bits(wave * 10 ** (rng.uniform(*config.gain_db) / 20)), True
+    return change_level(wave, rng.uniform(*config.gain_db)), True
 
 
 def warp_bands(mel: Tensor, front_end: FrontEndConfig, largest: float, rng: np.random.Generator) -> Tensor:

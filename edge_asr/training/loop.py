@@ -41,9 +41,10 @@ from edge_asr.model.losses import (
     gate_cross_entropy,
     valid_frames,
 )
+from edge_asr.sound.level import change_level
 from edge_asr.source_identity import git_commit
 from edge_asr.tokens import Tokens
-from edge_asr.training.augmentation import at_16_bits, draw_wave, mask_mel, warp_bands
+from edge_asr.training.augmentation import draw_wave, mask_mel, warp_bands
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import (
     Example,
@@ -404,11 +405,11 @@ class Trainer:
         kept = dict.fromkeys(thresholds, 0)
         frames = 0
         numbers = [self.config.training.dev_speeds.index(speed) for speed in speeds]
-        gains = [10 ** (gain_db / 20) for gain_db in self.config.training.dev_gains_db]
-        order = [(e.waves[number], gain, e.text) for gain in gains for number in numbers for e in self.dev]
+        gains_db = self.config.training.dev_gains_db
+        order = [(e.waves[number], gain_db, e.text) for gain_db in gains_db for number in numbers for e in self.dev]
         order.sort(key=lambda said: len(said[0]))
         for start in range(0, len(order), 20):
-            waves = [at_16_bits(wave.astype(np.float32) / 32_768 * gain) for wave, gain, _ in order[start : start + 20]]
+            waves = [change_level(wave / 32_768, gain_db) for wave, gain_db, _ in order[start : start + 20]]
             batch = pad(waves, [()] * len(waves), self.average.config)
             frames += int(batch.frames.sum())
             for threshold in thresholds:

@@ -39,6 +39,13 @@ def test_threshold_off_never_skips(run: Run, beep_model: Path, beep_manifest: Pa
     assert (answer["threshold"], answer["kept_frame_ratio"]) == (1.0, 1.0)
 
 
+def test_a_gain_changes_what_is_heard(run: Run, beep_model: Path, beep_manifest: Path) -> None:
+    """The toy model hears beeps by their level alone, which ours must not."""
+    answer = run("evaluate", beep_manifest, "--model", beep_model, "--gain", -40, "--json").json
+    assert (answer["gain_db"], answer["deletions"]) == (-40, answer["words"])
+    assert ", -40 dB" in run("evaluate", beep_manifest, "--model", beep_model, "--gain", -40).out
+
+
 def test_limit_takes_the_first_utterances(run: Run, beep_model: Path, beep_manifest: Path) -> None:
     answer = run("evaluate", beep_manifest, "--model", beep_model, "--limit", 1, "--json").json
     assert (answer["utterances"], answer["words"]) == (1, 3)
