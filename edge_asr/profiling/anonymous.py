@@ -115,7 +115,7 @@ class Anonymizer:
         """Its last part, which a second path of the same has with a number."""
         whole = path.rstrip("./") or "/"
         if whole not in self._shown:
-            plain = HOME if A_HOME.fullmatch(whole) else whole.rpartition("/")[2]
+            plain = HOME if A_HOME.fullmatch(whole) else whole.rpartition("/")[2] or whole
             names = (plain if number == 1 else f"{plain} ({number})" for number in itertools.count(1))
             self._shown[whole] = next(name for name in names if name not in self._shown.values())
         return self._shown[whole]
