@@ -41,6 +41,25 @@ def test_formats_that_soundfile_decodes_are_read(tmp_path: Path, suffix: str) ->
     assert len(read_audio(path)) == pytest.approx(0.5 * SAMPLE_RATE_HZ, rel=0.15)  # MP3 pads
 
 
+PLAIN = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [
+        *[(container, subtype) for container in ("WAV", "WAVEX") for subtype in PLAIN],
+        ("WAV", "ULAW"),
+        ("WAV", "IMA_ADPCM"),
+    ],
+)
+def test_wave_samples_are_those_of_libsndfile(tmp_path: Path, container: str, subtype: str) -> None:
+    noise = np.random.default_rng(6).uniform(-1, 1, (5_000, 2))
+    noise[:2] = [[1, -1], [-1, 0.999_999]]
+    soundfile.write(tmp_path / "a.wav", noise, SAMPLE_RATE_HZ, subtype=subtype, format=container)
+    expected = soundfile.read(tmp_path / "a.wav", dtype="float32")[0].mean(axis=1)
+    assert np.array_equal(read_audio(tmp_path / "a.wav"), expected)
+
+
 def test_samples_of_16_khz_mono_are_not_touched(tmp_path: Path) -> None:
     samples = np.random.default_rng(1).uniform(-1, 1, 5_000).astype(np.float32)
     assert np.array_equal(read_audio(write(tmp_path / "a.wav", samples, subtype="FLOAT")), samples)

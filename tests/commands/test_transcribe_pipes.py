@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import select
 import socket
 import subprocess
-import termios
 import threading
 import time
-from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,11 +149,11 @@ def test_a_full_stdout_that_does_not_block_is_waited_for(tmp_path: Path, as_json
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     running = start(path, *(["--json"] if as_json else []), stdout=writer, stdin=subprocess.DEVNULL)
-    os.close(writer)
-    there = array("i", [0])
-    while there[0] < 65_536 and running.poll() is None:  # until the pipe is full
+    room = select.poll()
+    room.register(writer, select.POLLOUT)
+    while room.poll(0) and running.poll() is None:
         time.sleep(0.01)
-        fcntl.ioctl(reader, termios.FIONREAD, there)
+    os.close(writer)
     with open(reader, "rb") as out:
         text = out.read()
     assert running.stderr
