@@ -154,8 +154,8 @@ KINDS = {
     "Ogg": (b"OggS\0\2", "an Ogg file"),
     "MP3 with tags": (b"ID3\4", "an MP3 file"),
     "MP3": (b"\xff\xfb\x90\x64", "an MP3"),
-    "m4a": (bytes.fromhex("0000001c6674797069736f6d"), "m4a"),
-    "WebM": (b"\x1a\x45\xdf\xa3", "WebM"),
+    "m4a": (bytes.fromhex("0000001c6674797069736f6d"), "an MP4 file (such as m4a)"),
+    "WebM": (b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
 }
 
 

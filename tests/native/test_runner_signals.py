@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,25 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 Popen = subprocess.Popen[bytes]
 
 
-def start(native_build: Build, pte: Path, *arguments: object, **streams: object) -> Popen:
+@contextmanager
+def start(native_build: Build, pte: Path, *arguments: object, **streams: object) -> Iterator[Popen]:
+    """It ends where the test does."""
     command = [str(part) for part in (native_build.runner, "--model", pte, *arguments)]
     piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **{**piped, **streams})  # type: ignore[call-overload,no-any-return]
+    running: Popen
+    with subprocess.Popen(command, **{**piped, **streams}) as running:  # type: ignore[call-overload]
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def ended(running: Popen) -> tuple[bytes, bytes]:
+    """What it printed on stdout and stderr. Its stdin stays open until it has ended."""
+    running.wait(LIMIT_S)
+    assert running.stdout
+    assert running.stderr
+    return running.stdout.read(), running.stderr.read()
 
 
 def send(running: Popen, audio: bytes) -> None:
@@ -46,7 +63,7 @@ def test_nothing_that_was_heard_is_lost(
     with start(native_build, tiny_pte, "--raw", "f32le", *form, "-", "no-such-file.wav") as running:
         send(running, pcm_of(beeps))
         running.send_signal(number)
-        out, err = running.communicate(timeout=LIMIT_S)
+        out, err = ended(running)
     assert (running.returncode, err) == (128 + number, b"")
     if not form:
         assert out.decode() == text
@@ -67,7 +84,7 @@ def test_what_lies_in_the_pipe_is_heard_too(native_build: Build, tiny_pte: Path,
         running.stdin.flush()
         running.send_signal(signal.SIGTERM)
         running.send_signal(signal.SIGCONT)
-        out = running.communicate(timeout=LIMIT_S)[0]
+        out, _ = ended(running)
     assert out.decode().split()[:2] == text.split()[:2]
 
 
@@ -79,7 +96,7 @@ def test_a_file_ends_where_it_is_and_the_others_are_not_begun(
     with start(native_build, tiny_pte, "--json", long, long) as running:
         wait_for(lambda: str(long) in {os.readlink(path) for path in Path(f"/proc/{running.pid}/fd").iterdir()})
         running.send_signal(number)
-        out, err = running.communicate(timeout=LIMIT_S)
+        out, err = ended(running)
     (line,) = map(json.loads, out.splitlines())
     assert (running.returncode, err, line["interrupted"]) == (128 + number, b"", True)
     assert line["audio_s"] < 1_200
@@ -92,7 +109,7 @@ def test_a_fifo_without_a_writer_is_given_up(native_build: Build, tiny_pte: Path
     with start(native_build, tiny_pte, "--json", fifo) as running:
         wait_for(lambda: str(fifo) in {os.readlink(path) for path in Path(f"/proc/{running.pid}/fd").iterdir()})
         running.send_signal(signal.SIGTERM)
-        out, _ = running.communicate(timeout=LIMIT_S)
+        out, _ = ended(running)
     assert running.returncode == 143
     assert "cut short" not in out.decode()
 
@@ -122,7 +139,7 @@ def test_timeout_sends_its_signal_twice(native_build: Build, tiny_pte: Path, bee
         send(running, pcm_of(beeps))
         running.send_signal(signal.SIGTERM)
         running.send_signal(signal.SIGTERM)
-        out, _ = running.communicate(timeout=LIMIT_S)
+        out, _ = ended(running)
     assert (running.returncode, out.decode()) == (143, text)
 
 

@@ -74,7 +74,7 @@ def test_a_recording_before_resampling_is_looked_at(runner: Runner, tmp_path: Pa
 
 def test_each_input_has_its_own_warnings_and_each_pass_has_not(runner: Runner, beeps: Path, tmp_path: Path) -> None:
     silent = write_beeps(tmp_path / "silent.wav", "...")
-    outcome = runner(silent, beeps, silent, "-", "--raw", "s16le", stdin=bytes(9_000))
+    outcome = runner(silent, beeps, silent, "-", stdin=silent.read_bytes())
     told = [line.split(": ")[2] for line in outcome.err.splitlines()]
     assert (outcome.code, told) == (0, [str(silent), str(silent), "stdin"])
     assert len(runner(silent, "--repeat", "3").err.splitlines()) == 1

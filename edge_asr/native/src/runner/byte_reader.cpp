@@ -45,7 +45,7 @@ std::size_t ByteReader::read_some(unsigned char* bytes, std::size_t most) {
     return count;
   }
   for (;;) {
-    if (!interrupted()) wait_readable(descriptor_);
+    wait_readable(descriptor_);
     const std::size_t count = allowed(most);
     if (count == 0) return 0;
     const ssize_t got = ::read(descriptor_, bytes, count);

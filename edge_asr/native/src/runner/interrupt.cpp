@@ -62,7 +62,7 @@ int interrupt_signal() { return came; }
 
 void wait_readable(int descriptor) {
   std::array<pollfd, 2> wanted{{{descriptor, POLLIN, 0}, {wake[0], POLLIN, 0}}};
-  while (::poll(wanted.data(), interrupted() ? 1 : 2, -1) < 0 && errno == EINTR) {
+  while (!interrupted() && ::poll(wanted.data(), wanted.size(), -1) < 0 && errno == EINTR) {
   }
 }
 
