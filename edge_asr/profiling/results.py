@@ -10,10 +10,9 @@ from typing import Any
 from edge_asr.profiling.accuracy import accuracy_of, wer_change_of
 from edge_asr.profiling.meters.energy import PassEnergy
 from edge_asr.profiling.report import Latency, Memory, Pass, Ratio, Result, WerChange
-from edge_asr.profiling.seen import RAN, Seen
+from edge_asr.profiling.seen import RAN, SKIPPED, Seen
 from edge_asr.profiling.statistics import distribution, interleaved_ratio
 
-SKIPPED = "0"
 DECODE = "decode"
 COMPUTE, ENERGY, PEAK_RSS = "compute", "energy", "peak_rss"
 

@@ -10,7 +10,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.contenders import Contender
 from edge_asr.profiling.meters.protocol import Span
 
-RAN = "1"  # in `step_upper`
+RAN, SKIPPED = "1", "0"  # in `step_upper`
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def first_partial_ms(updates: Sequence[dict[str, Any]]) -> float | None:
     """From the start of a recording that is spoken live to its first text: the audio that was needed, and the compute
     that followed it. None where no text came."""
     for update in updates:
-        if update["final"] or update["partial"]:
+        if update["new_words"] or update["partial"]:
             return 1e3 * float(update["audio_s"]) + last_compute_ms(update, 1)
     return None
 
@@ -132,11 +132,23 @@ def last_compute_ms(update: dict[str, Any], count: int) -> float:
 
 
 def by_recording(items: Iterator[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
-    """Updates, and the object of the recording that they belong to."""
+    """Updates, and the object of the recording that they belong to, with the text and steps that only they hold."""
     updates: list[dict[str, Any]] = []
     for item in items:
         if item.get("update"):
             updates.append(item)
         else:
-            yield updates, item
+            yield updates, (of_updates(updates) if updates else {}) | item
             updates = []
+
+
+def of_updates(updates: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What `edge-asr-run --json` says of a recording and --json-steps does not repeat."""
+    steps = [step for update in updates for step in update["steps"]]
+    found = {
+        "text": " ".join(word["text"] for update in updates for word in update["new_words"]),
+        "step_ms": [step["latency_ms"] for step in steps],
+    }
+    if all("upper_ran" in step for step in steps):
+        found["step_upper"] = "".join(RAN if step["upper_ran"] else SKIPPED for step in steps)
+    return found

@@ -26,6 +26,7 @@ class Sound:
 
     path: Path
     samples: np.ndarray  # float32
+    is_cut: bool = False  # its header promises more
 
 
 def write_sounds(folder: Path) -> list[Sound]:
@@ -42,7 +43,7 @@ def write_sounds(folder: Path) -> list[Sound]:
     whole = plain.path.read_bytes()
     for name, content in variants(whole).items():
         (folder / f"{name}.wav").write_bytes(content)
-        sounds.append(Sound(folder / f"{name}.wav", plain.samples))
+        sounds.append(Sound(folder / f"{name}.wav", plain.samples, is_cut=name == "longer-than-it-is"))
     return sounds
 
 

@@ -49,7 +49,11 @@ def fuzz_program(sanitized: Build, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def fuzz_wav(sanitized: Build, folder: Path) -> Path:
-    parts = (f"src/runner/{name}.cpp" for name in ("audio_source", "byte_reader", "interrupt", "recognizer", "wav"))
+    names = (
+        *("audio_source", "byte_reader", "containers", "descriptors", "interrupt", "mixer", "recognizer", "resampler"),
+        "wav",
+    )
+    parts = (f"src/runner/{name}.cpp" for name in names)
     return compile_driver(sanitized, "fuzz_wav", folder, "cases.cpp", "mutate.cpp", "src/crc32.cpp", *parts)
 
 
@@ -191,7 +195,7 @@ def run_sanitized(*command: Path) -> str:
 
 
 def run_runner(sanitized: Build, folder: Path, *arguments: object, stdin: bytes = b"") -> int:
-    """Its exit status, which is 0 or 1; where it is 1, there is one line on stderr, and else nothing."""
+    """Its exit status, which is 0 or 1; where it is 1, there is one line on stderr, and else none, but for warnings."""
     log = folder / "sanitizers"  # the runner keeps what libraries print off the screen
     done = subprocess.run(
         [sanitized.runner, *map(str, arguments)],
@@ -202,7 +206,7 @@ def run_runner(sanitized: Build, folder: Path, *arguments: object, stdin: bytes 
         check=False,
     )
     reports = "".join(path.read_text() for path in folder.glob("sanitizers.*"))
-    told = done.stderr.decode()
+    told = "".join(line for line in done.stderr.decode().splitlines(keepends=True) if ": warning: " not in line)
     assert (done.returncode in (0, 1), reports) == (True, ""), (arguments, done.returncode, told, reports)
     assert len(told.splitlines()) == done.returncode, told
     assert told == "" or (told.startswith("edge-asr-run: ") and len(told) > len("edge-asr-run: ") + 10)
@@ -212,7 +216,7 @@ def run_runner(sanitized: Build, folder: Path, *arguments: object, stdin: bytes 
 def test_the_runner_survives_any_sound(sanitized: Build, tiny_pte: Path, sounds: list[Sound], tmp_path: Path) -> None:
     model = ("--model", tiny_pte)
     for sound in sounds:
-        assert run_runner(sanitized, tmp_path, *model, sound.path) == 0
+        assert run_runner(sanitized, tmp_path, *model, sound.path) == int(sound.is_cut)
     chance = random.Random(1)
     statuses = Counter[int]()
     for case in range(40):

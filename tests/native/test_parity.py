@@ -68,24 +68,37 @@ def times(word: Word) -> tuple[float, float]:
 
 
 def heard_by_runner(command: list[str]) -> Iterator[Heard]:
-    """One for each file, from the lines of --json-steps."""
+    """One for each file, from the lines of --json-steps, which hold each word once."""
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     before: list[dict[str, Any]] = []
     for line in map(json.loads, done.stdout.splitlines()):
         if line.get("update"):
             before.append(line)
             continue
-        stepped = [update for update in before if update["steps"]]
+        words = [word for update in before for word in update["new_words"]]
         yield Heard(
-            text=line["text"],
-            words=[(word["text"], word["start_s"], word["end_s"]) for word in line["words"]],
-            confidences=[word["confidence"] for word in line["words"]],
-            updates=[(update["final"], update["partial"]) for update in stepped],
-            steps=[(s["keep"], s["upper_ran"], s["waiting"]) for update in stepped for s in update["steps"]],
+            text=text_of(words),
+            words=[(word["text"], word["start_s"], word["end_s"]) for word in words],
+            confidences=[word["confidence"] for word in words],
+            updates=list(texts_after(before)),
+            steps=[(s["keep"], s["upper_ran"], s["waiting"]) for update in before for s in update["steps"]],
             frames=line["frames"],
             kept_frames=line["kept_frames"],
         )
         before = []
+
+
+def text_of(words: list[dict[str, Any]]) -> str:
+    return " ".join(word["text"] for word in words)
+
+
+def texts_after(updates: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Final and partial text after each update that took a step."""
+    words: list[dict[str, Any]] = []
+    for update in updates:
+        words += update["new_words"]
+        if update["steps"]:
+            yield text_of(words), update["partial"]
 
 
 def compare(recognizer: Recognizer, command: list[str], audio: list[Path], threshold: float | None) -> int:

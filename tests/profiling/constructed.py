@@ -127,8 +127,16 @@ class Constructed:
         first, second = times
         before = {"keep": "1" * 16, "latency_ms": first}
         last = {"keep": "1" * 9, "latency_ms": second}
-        yield {"update": True, "final": "", "partial": "", "audio_s": 0.64, "call_ms": first + 0.25, "steps": [before]}
-        yield {"update": True, "final": "A", "partial": "", "audio_s": 1.0, "call_ms": second + 0.25, "steps": [last]}
+        yield {
+            "update": True,
+            "new_words": [],
+            "partial": "",
+            "audio_s": 0.64,
+            "call_ms": first + 0.25,
+            "steps": [before],
+        }
+        heard = {"new_words": [{"text": "A"}], "partial": ""}
+        yield {"update": True, **heard, "audio_s": 1.0, "call_ms": second + 0.25, "steps": [last]}
 
 
 def setting(name: str, **changes: Any) -> Setting:

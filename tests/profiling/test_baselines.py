@@ -134,7 +134,8 @@ def test_updates_end_in_the_whole_text(tiny_onnx: Path, recording: Path, capfd: 
     *updates, last = lines_of("onnxruntime", [tiny_onnx, recording, "--json-steps"], capfd)
     assert len(updates) == 4
     assert all(update["update"] is True for update in updates)
-    assert updates[-1]["final"] == last["text"]
+    words = [word["text"] for update in updates for word in update["new_words"]]  # type: ignore[attr-defined]
+    assert " ".join(words) == last["text"]
     assert [len(update["steps"][0]["keep"]) for update in updates] == [16, 16, 16, 6]  # type: ignore[index]
 
 

@@ -90,12 +90,15 @@ def print_lines(runtime: str, load: Callable[[], Transcriber], options: ProcessO
     first: dict[str, float] = {}
     for recording in options.recordings:
         step_ms = []
+        told = 0  # words
         for item in transcriber.hear(read_audio(recording, transcriber.sample_rate_hz)):
             if isinstance(item, Piece):
                 first = first or {"first_result_ms": since_process_start_ms(), "first_step_ms": item.ms}
                 step_ms.append(round(item.ms, 4))
                 if options.json_steps:
-                    print_json({"audio": str(recording), "update": True} | update_of(item))
+                    update = update_of(item, told)
+                    told += len(update["new_words"])
+                    print_json({"audio": str(recording), "update": True} | update)
             elif not options.bench:
                 counted = {"text": item.text, **counters_of(item), "step_ms": step_ms}
                 print_json({"audio": str(recording)} | counted | facts(runtime, load_ms, options.threads))
@@ -111,9 +114,11 @@ def counters_of(heard: Heard) -> dict[str, Any]:
     return counted
 
 
-def update_of(piece: Piece) -> dict[str, Any]:
+def update_of(piece: Piece, told: int) -> dict[str, Any]:
+    """What is new in a piece, where `told` words were final before it."""
     step = {"keep": "1" * piece.frames, "latency_ms": piece.ms}
-    text = {"final": piece.final(), "partial": piece.partial()}
+    words = [{"text": word} for word in piece.final().split()[told:]]
+    text = {"new_words": words, "partial": piece.partial()}
     return {**text, "audio_s": piece.audio_s, "call_ms": piece.ms, "steps": [step]}
 
 

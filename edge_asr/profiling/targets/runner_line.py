@@ -35,6 +35,8 @@ def parse_line(line: str, names: Mapping[str, str], who: str) -> dict[str, Any]:
         raise EdgeAsrError(f"{who}: edge-asr-run printed what is no result: {line.strip()[:80]!r}")
     if "audio" in value:
         value["audio"] = names.get(value["audio"], value["audio"])
+    if "error" in value:
+        raise EdgeAsrError(f"{value.get('audio')}: {value['error']}")
     if isinstance(value.get("model"), dict):
         value["model"]["path"] = names.get(value["model"]["path"], value["model"]["path"])
     return value

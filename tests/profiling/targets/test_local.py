@@ -11,6 +11,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.profiling.contenders import Work, gated
 from edge_asr.profiling.program import read_program
+from edge_asr.profiling.seen import by_recording
 from edge_asr.profiling.targets.local import LocalFiles, LocalTarget, objects_of
 from edge_asr.profiling.targets.protocol import RunRequest
 
@@ -70,6 +71,17 @@ def test_a_run_yields_what_the_runner_prints(native_build: Build, tiny_pte: Path
         assert last["kept_frames"] == last["frames"]
         (bench,) = target.run(RunRequest(tiny_pte, (beeps,), threshold=1.0, bench=True))
         assert bench["proportional_bytes"] <= bench["peak_resident_bytes"]
+
+
+def test_updates_hold_what_the_last_object_does_not_repeat(native_build: Build, tiny_pte: Path, beeps: Path) -> None:
+    with LocalTarget() as target:
+        target.prepare([tiny_pte], [beeps])
+        (plain,) = target.run(RunRequest(tiny_pte, (beeps,), threshold=0.5))
+        ((updates, put_together),) = by_recording(target.run(RunRequest(tiny_pte, (beeps,), threshold=0.5, steps=True)))
+    assert plain["text"]
+    for key in ("text", "step_upper", "frames", "kept_frames", "audio_s"):
+        assert put_together[key] == plain[key], key
+    assert len(put_together["step_ms"]) == len(plain["step_ms"]) == sum(len(update["steps"]) for update in updates)
 
 
 def test_what_the_runner_complains_of_is_the_error(native_build: Build, tiny_pte: Path, beeps: Path) -> None:

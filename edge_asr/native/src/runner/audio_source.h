@@ -8,32 +8,45 @@
 #include <vector>
 
 #include "byte_reader.h"
+#include "mixer.h"
 #include "options.h"
+#include "resampler.h"
+#include "wav.h"
 
 namespace edge_asr::runner {
 
 class AudioSource {
  public:
-  // Reads the header where there is one. Throws Trouble: no such file, not audio, not mono, at another rate, ...
-  AudioSource(const std::string& name, std::optional<SampleType> raw, std::int32_t rate_hz);
+  // Reads the header where there is one. Throws BadInput: no such file, not audio, no such channel, ...
+  AudioSource(const std::string& name, const AudioOptions& options, std::int32_t rate_hz);
 
-  // The next samples, about a tenth of a second of a pipe and half a second of a file; none at the end. Throws Trouble.
+  // The next samples, about a tenth of a second of a pipe and half a second of a file; none at the end. Throws BadInput;
+  // of an input that ends too early, once all that is there was given.
   const std::vector<float>& next();
+
+  // What a user should know of the samples so far. One line each, without the input's name.
+  std::vector<std::string> warnings() const;
 
   const std::string& name() const { return reader_.name(); }
 
  private:
-  void convert(std::size_t samples);
+  void take(std::size_t bytes);
+  void end();
 
   ByteReader reader_;
-  SampleType type_;
+  WavFormat format_;
+  std::size_t frame_bytes_;
   std::uint64_t left_;  // bytes of samples
+  Mixer mixer_;
+  std::optional<Resampler> resampler_;
+  bool without_length_ = false;  // a file whose header was never finished
+  bool over_ = false;
+  bool cut_short_ = false;
   std::vector<unsigned char> bytes_;
-  std::size_t held_ = 0;  // bytes of a sample that is not whole yet
+  std::size_t held_ = 0;           // bytes of a frame that is not whole yet
+  std::vector<float> interleaved_; // [frames, channels]
+  std::vector<float> mono_;        // at the input's rate
   std::vector<float> samples_;
 };
-
-// Look at the headers of all regular files, before anything that takes long. Throws Trouble.
-void check_inputs(const std::vector<std::string>& names, std::optional<SampleType> raw, std::int32_t rate_hz);
 
 }  // namespace edge_asr::runner

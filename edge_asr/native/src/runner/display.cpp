@@ -16,42 +16,44 @@ constexpr std::chrono::milliseconds kBetweenProgress{200};
 }  // namespace
 
 Display::Display(const Options& options, const std::string& name) : text_(!options.json && !options.bench) {
-  if (!text_ || !stdout_is_terminal()) return;
+  if (!text_ || !stdout_is_terminal() || !terminal_takes_escapes()) return;
   live_.emplace(print, [] { return columns_of(STDOUT_FILENO); });
-  if (options.inputs.size() > 1) print(kDim + name + kPlain + "\n");
+  if (options.inputs.size() > 1) print(kDim + on_one_line(name) + kPlain + "\n");
 }
 
 void Display::heard(const Transcript& transcript) {
   if (live_) {
-    live_->show(transcript.final, transcript.partial);
-  } else if (text_ && transcript.final.size() > printed_) {
-    print(transcript.final.substr(printed_));
-    printed_ = transcript.final.size();
+    live_->show(transcript.new_text, transcript.partial);
+  } else if (text_ && !transcript.new_text.empty()) {
+    print(transcript.new_text);
   }
+  begun_ = begun_ || live_ || (text_ && transcript.has_words);
 }
 
-void Display::finish(const Transcript& transcript) {
-  heard(transcript);
+void Display::finish() {
   if (live_) {
-    live_->finish(transcript.final);
+    live_->finish();
   } else if (text_) {
     print("\n");
   }
+  begun_ = false;
 }
 
 void Display::abandon() noexcept {
   try {
-    if (live_ || printed_ > 0) print("\n");
+    if (begun_) print("\n");
   } catch (const Trouble&) {  // stdout is what went wrong
   }
 }
 
 Progress::Progress(const Options& options)
     : repeat_(options.repeat),
-      shown_(options.json || options.bench || !stdout_is_terminal()),
+      shown_((options.json || options.bench || !stdout_is_terminal()) && terminal_takes_escapes()),
       last_(std::chrono::steady_clock::now()) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
   if (shown_) show(kClearLine);
 }
 

@@ -13,19 +13,19 @@
 
 namespace edge_asr::runner {
 
-// The text of one input on stdout: live on a terminal, word by word once final into a pipe, nothing beside --json.
+// The text of one input on stdout: live on a terminal that can, word by word once final elsewhere, nothing beside --json.
 class Display {
  public:
   Display(const Options& options, const std::string& name);  // throws Trouble
 
-  void heard(const Transcript& transcript);   // throws Trouble
-  void finish(const Transcript& transcript);  // throws Trouble
-  void abandon() noexcept;                    // leaves what is final, for a message that follows
+  void heard(const Transcript& transcript);  // after each answer. Throws Trouble
+  void finish();                             // ends the line. Throws Trouble
+  void abandon() noexcept;                   // ends it where text is on it, for a message that follows
 
  private:
   bool text_;
   std::optional<LiveText> live_;
-  std::size_t printed_ = 0;  // bytes of the final text that a pipe has
+  bool begun_ = false;  // text is on the line
 };
 
 // One line on stderr, where that is a terminal and the text is not seen to come.
@@ -37,6 +37,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void heard(std::int64_t pass, double new_s);
+  void clear();  // for a line that follows
 
  private:
   std::int64_t repeat_;

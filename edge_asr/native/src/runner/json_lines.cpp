@@ -21,13 +21,24 @@ std::string line(const Json& object) {
   return object.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 
-Json words_of(const Transcript& transcript) {
+Json word_of(const HeardWord& word) {
+  return {{"text", word.text},
+          {"start_s", rounded(word.start_s)},
+          {"end_s", rounded(word.end_s)},
+          {"confidence", rounded(word.confidence)}};
+}
+
+Json words_of(const std::vector<HeardWord>& words) {
+  Json all = Json::array();
+  for (const HeardWord& word : words) all.push_back(word_of(word));
+  return all;
+}
+
+Json new_words_of(const edge_asr_update& update) {
   Json words = Json::array();
-  for (const HeardWord& word : transcript.words) {
-    words.push_back({{"text", word.text},
-                     {"start_s", rounded(word.start_s)},
-                     {"end_s", rounded(word.end_s)},
-                     {"confidence", rounded(word.confidence)}});
+  for (std::size_t i = 0; i < update.new_word_count; ++i) {
+    const edge_asr_word& word = update.new_words[i];
+    words.push_back(word_of({word.text, word.start_s, word.end_s, static_cast<double>(word.confidence)}));
   }
   return words;
 }
@@ -63,33 +74,37 @@ Json step_of(const edge_asr_step_info& step) {
 
 }  // namespace
 
-std::string file_line(const Identity& identity, const std::string& audio, std::int64_t pass, bool interrupted,
+std::string file_line(const Identity& identity, const std::string& audio, std::int64_t pass, const Outcome& outcome,
                       const Transcript& transcript) {
   const edge_asr_counters& counters = transcript.counters;
   const MemoryUse memory = memory_use();
-  return line({{"audio", audio},
-               {"pass", pass},
-               {"interrupted", interrupted},
-               {"text", transcript.final},
-               {"words", words_of(transcript)},
-               {"frames", counters.frames},
-               {"kept_frames", counters.kept_frames},
-               {"upper_runs", counters.upper_runs},
-               {"steps", counters.steps},
-               {"audio_s", counters.audio_s},
-               {"compute_s", counters.compute_s},
-               {"decode_ms", rounded(transcript.calls_ms - 1e3 * counters.compute_s)},
-               {"cpu_s", 1e-3 * cpu_ms()},
-               {"step_ms", rounded_all(transcript.step_ms)},
-               {"step_upper", digits_of(transcript.step_is_upper)},
-               {"load_ms", rounded(identity.load_ms)},
-               {"threshold", rounded(static_cast<double>(identity.threshold))},
-               {"threads", identity.threads},
-               {"backend", "native"},
-               {"model", model_of(identity)},
-               {"resident_bytes", memory.resident_bytes},
-               {"peak_resident_bytes", memory.peak_resident_bytes},
-               {"proportional_bytes", proportional_bytes()}});
+  Json object{{"audio", audio}, {"pass", pass}, {"interrupted", outcome.interrupted}, {"warnings", outcome.warnings}};
+  if (!outcome.error.empty()) object["error"] = outcome.error;
+  if (transcript.keeps_words) object.update({{"text", transcript.text}, {"words", words_of(transcript.words)}});
+  object.update({{"frames", counters.frames},
+                 {"kept_frames", counters.kept_frames},
+                 {"upper_runs", counters.upper_runs},
+                 {"steps", counters.steps},
+                 {"audio_s", counters.audio_s},
+                 {"compute_s", counters.compute_s},
+                 {"decode_ms", rounded(transcript.calls_ms - 1e3 * counters.compute_s)},
+                 {"cpu_s", 1e-3 * cpu_ms()}});
+  if (transcript.keeps_steps) {
+    object.update({{"step_ms", rounded_all(transcript.step_ms)}, {"step_upper", digits_of(transcript.step_is_upper)}});
+  }
+  object.update({{"load_ms", rounded(identity.load_ms)},
+                 {"threshold", rounded(static_cast<double>(identity.threshold))},
+                 {"threads", identity.threads},
+                 {"backend", "native"},
+                 {"model", model_of(identity)},
+                 {"resident_bytes", memory.resident_bytes},
+                 {"peak_resident_bytes", memory.peak_resident_bytes},
+                 {"proportional_bytes", proportional_bytes()}});
+  return line(object);
+}
+
+std::string error_line(const std::string& audio, std::int64_t pass, const std::string& error) {
+  return line({{"audio", audio}, {"pass", pass}, {"error", error}});
 }
 
 std::string update_line(const std::string& audio, std::int64_t pass, const Transcript& transcript,
@@ -99,7 +114,7 @@ std::string update_line(const std::string& audio, std::int64_t pass, const Trans
   return line({{"audio", audio},
                {"pass", pass},
                {"update", true},
-               {"final", transcript.final},
+               {"new_words", new_words_of(update)},
                {"partial", transcript.partial},
                {"audio_s", transcript.counters.audio_s},
                {"call_ms", rounded(call_ms)},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "edge_asr.h"
 #include "options.h"
@@ -20,10 +21,21 @@ struct Identity {
   double load_ms;  // from the start of the program to a stream that is ready
 };
 
-std::string file_line(const Identity& identity, const std::string& audio, std::int64_t pass, bool interrupted,
+// What became of one input.
+struct Outcome {
+  bool interrupted = false;
+  std::vector<std::string> warnings;  // without the input's name
+  std::string error;                  // the same; empty where it was heard to its end
+};
+
+// The text is in it as far as the transcript keeps it.
+std::string file_line(const Identity& identity, const std::string& audio, std::int64_t pass, const Outcome& outcome,
                       const Transcript& transcript);
 
-// One answer of the stream on the way, and how long the library took for it.
+// An input of which nothing was heard.
+std::string error_line(const std::string& audio, std::int64_t pass, const std::string& error);
+
+// One answer of the stream on the way, and how long the library took for it: what is new in it, and nothing from before.
 std::string update_line(const std::string& audio, std::int64_t pass, const Transcript& transcript,
                         const edge_asr_update& update, double call_ms);
 

@@ -30,30 +30,29 @@ std::size_t byte_of(const std::string& text, std::size_t number) {
 
 }  // namespace
 
-void LiveText::show(const std::string& final, const std::string& partial) {
+void LiveText::show(const std::string& new_text, const std::string& partial) {
   const std::size_t width = std::max<std::size_t>(columns_(), 2) - 1;
   std::string out = kClearLine;
-  std::string rest = final.substr(settled_);
-  while (characters(rest) > width) {
-    const std::size_t full = byte_of(rest, width);
-    const std::size_t space = rest.rfind(' ', full);
+  last_line_ += new_text;
+  while (characters(last_line_) > width) {
+    const std::size_t full = byte_of(last_line_, width);
+    const std::size_t space = last_line_.rfind(' ', full);
     const bool between_words = space != std::string::npos && space > 0;
     const std::size_t cut = between_words ? space : full;
-    out += rest.substr(0, cut) + "\n";
-    settled_ += cut + (between_words ? 1 : 0);
-    rest = final.substr(settled_);
+    out += last_line_.substr(0, cut) + "\n";
+    last_line_.erase(0, cut + (between_words ? 1 : 0));
   }
-  out += rest;
-  const std::size_t room = width - characters(rest);
-  const std::string ahead = (rest.empty() || partial.empty() ? "" : " ") + partial;
+  out += last_line_;
+  const std::size_t room = width - characters(last_line_);
+  const std::string ahead = (last_line_.empty() || partial.empty() ? "" : " ") + partial;
   const std::size_t length = characters(ahead);
   const std::string shown = length > room ? ahead.substr(byte_of(ahead, length - room)) : ahead;
   if (!shown.empty()) out += kDim + shown + kPlain;
   write_(out);
 }
 
-void LiveText::finish(const std::string& text) {
-  show(text, "");
+void LiveText::finish() {
+  show("", "");
   write_("\n");
 }
 

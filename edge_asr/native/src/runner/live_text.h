@@ -17,16 +17,16 @@ class LiveText {
   // `columns` tells the width of the terminal that `write` writes to.
   LiveText(Write write, Columns columns) : write_(std::move(write)), columns_(std::move(columns)) {}
 
-  // The whole text so far; `final` begins with the `final` of the call before.
-  void show(const std::string& final, const std::string& partial);
+  // `new_text` follows what was final before; `partial` follows it, and replaces the partial text before.
+  void show(const std::string& new_text, const std::string& partial);
 
-  // The whole text is final: end the line.
-  void finish(const std::string& text);
+  // Nothing follows: end the line.
+  void finish();
 
  private:
   Write write_;
   Columns columns_;
-  std::size_t settled_ = 0;  // bytes of the final text that stand in finished lines
+  std::string last_line_;  // final text that may still get company
 };
 
 std::size_t columns_of(int descriptor);

@@ -1,18 +1,19 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
 #include "../metadata.h"
 #include "edge_asr.h"
+#include "screen.h"
 #include "trouble.h"
 
 namespace edge_asr::runner {
@@ -26,23 +27,27 @@ constexpr char kHelp[] =
 
 Turn speech into text, without Python: streaming recognition on one CPU core.
 
-AUDIO is one WAV file or more (16-bit PCM or 32-bit float, mono, at the model's rate), or `-` for WAV from standard
-input. With --raw it is headerless samples. Text comes as it is heard: on a terminal, plain words are final and dim
-ones may still change; into a pipe go final words only, one line a file.
+AUDIO is one WAV file, FIFO or device or more, or `-` for WAV from standard input: 16-bit PCM or 32-bit float, 1 to 32
+channels, 1000 to 768000 Hz. With --raw it is headerless samples. Text comes as it is heard: on a terminal, plain words
+are final and dim ones may still change; into a pipe go final words only, one line an input.
 
 Options:
   --model PTE         The .pte to run. Default: $EDGE_ASR_MODEL, else model.pte beside this program or one folder up.
-  --raw s16le|f32le   AUDIO is raw little-endian samples, mono, at the model's rate (16000 Hz as shipped).
+  --channel N|mix     The channel to hear, from 1, or the mean of all. Default: mix.
+  --raw s16le|f32le   AUDIO is raw little-endian samples.
+  --rate HZ           Sample rate of --raw. Default: the model's (16000 Hz as shipped).
+  --channels N        Channels of --raw, interleaved. Default: 1.
   --threshold T|off   A frame whose blank probability is above T, 0 to 1, skips the upper layers: lower is faster,
                       higher is safer, `off` skips nothing. Default: what the file recommends.
   --threads N         Threads that compute. Default: 1, which is the fastest for small models.
   --cpus LIST         CPUs they may run on, such as 0,2-3. Default: any.
   --repeat N          Go over the files N times with the model loaded once.
-  --json              One JSON object a file, on one line: text, words with times in seconds and confidence 0 to 1,
-                      frames, kept frames, runs of the upper layers, latency of each step in ms, time for decoding,
-                      CPU seconds since the start, memory.
-  --json-steps        The same, and before it an object for each update: text so far, final and partial, seconds of
-                      audio that went through steps, the time that the library took for it, and its steps.
+  --json              One JSON object an input, on one line: text, words with times in seconds and confidence 0 to 1,
+                      warnings, error, frames, kept frames, runs of the upper layers, latency of each step in ms, time
+                      for decoding, CPU seconds since the start, memory.
+  --json-steps        An object for each update: its new final words, the partial text after them, seconds of audio that
+                      went through steps, the time that the library took for it, and its steps. Then the object of
+                      --json without what the updates hold: text, words and latencies.
   --bench             Print times and memory instead of text; with --json, as an object.
   -h, --help          Show this and exit.
   -V, --version       Show versions and exit.
@@ -50,21 +55,28 @@ Options:
 Examples:
   edge-asr-run talk.wav
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | edge-asr-run --raw s16le -
-  ffmpeg -v error -i talk.mp3 -ar 16000 -ac 1 -f wav - | edge-asr-run -
+  arecord -q -f S16_LE -r 48000 -c 2 -t raw | edge-asr-run --raw s16le --rate 48000 --channels 2 --channel 1 -
+  ffmpeg -v error -i talk.mp3 -f wav - | edge-asr-run -
   edge-asr-run --json talk.wav | jq .words
   edge-asr-run --bench --repeat 10 --cpus 2 talk.wav
 
-EDGE_ASR_VERBOSE=1 shows ExecuTorch's own log lines on stderr.
-Errors are one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (what was heard is printed).
+SIGINT (Ctrl-C), SIGTERM and SIGHUP end the stream: what was heard is printed, files not yet begun are left out. A second
+signal ends at once. An input that cannot be read is named on stderr, and the next one has its turn.
+EDGE_ASR_VERBOSE=1 shows ExecuTorch's own log lines on stderr. NO_COLOR=1 or TERM=dumb: plain text on a terminal.
+Errors and warnings are one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage; 130, 143 or 129 after SIGINT,
+SIGTERM or SIGHUP.
 )";
 
 enum Long : int {
-  kModel = 256, kRaw, kThreshold, kThreads, kCpus, kRepeat, kJson, kJsonSteps, kBench,
+  kModel = 256, kChannel, kRaw, kRate, kChannels, kThreshold, kThreads, kCpus, kRepeat, kJson, kJsonSteps, kBench,
 };
 
-constexpr std::array<option, 12> kOptions{{
+constexpr std::array<option, 15> kOptions{{
     {"model", required_argument, nullptr, kModel},
+    {"channel", required_argument, nullptr, kChannel},
     {"raw", required_argument, nullptr, kRaw},
+    {"rate", required_argument, nullptr, kRate},
+    {"channels", required_argument, nullptr, kChannels},
     {"threshold", required_argument, nullptr, kThreshold},
     {"threads", required_argument, nullptr, kThreads},
     {"cpus", required_argument, nullptr, kCpus},
@@ -93,10 +105,20 @@ std::optional<Number> whole(const std::string& text) {
   return error == std::errc() && stop == end ? std::optional(value) : std::nullopt;
 }
 
-std::int64_t count_of(const char* option, const std::string& text, std::int64_t most) {
+std::int64_t count_of(const char* option, const std::string& text, std::int64_t most, std::int64_t least = 1) {
   const auto value = whole<std::int64_t>(text);
-  if (!value || *value < 1 || *value > most) {
-    throw misuse(std::string(option) + ": '" + text + "' is no whole number from 1 to " + std::to_string(most));
+  if (!value || *value < least || *value > most) {
+    throw misuse(std::string(option) + ": '" + text + "' is no whole number from " + std::to_string(least) + " to " +
+                 std::to_string(most));
+  }
+  return *value;
+}
+
+std::uint32_t channel_of(const std::string& text) {
+  if (text == "mix") return 0;
+  const auto value = whole<std::uint32_t>(text);
+  if (!value || *value < 1 || *value > kMostChannels) {
+    throw misuse("--channel: '" + text + "' is neither 'mix' nor a whole number from 1 to 32");
   }
   return *value;
 }
@@ -153,11 +175,21 @@ std::string default_model() {
   throw misuse("no model: name one with --model, or set EDGE_ASR_MODEL");
 }
 
+bool can_be_read_again(const std::string& name) {
+  struct stat about {};
+  return ::stat(name.c_str(), &about) != 0 || S_ISREG(about.st_mode) || S_ISDIR(about.st_mode);
+}
+
 void check_together(const Options& options) {
   if (options.inputs.empty()) throw misuse("no audio: name a WAV file, or - for standard input");
   const auto from_stdin = std::count(options.inputs.begin(), options.inputs.end(), "-");
   if (from_stdin > 1) throw misuse("standard input can be read once: name - once");
   if (from_stdin == 1 && options.repeat > 1) throw misuse("--repeat: standard input cannot be read again: name files");
+  for (const std::string& name : options.inputs) {
+    if (options.repeat == 1 || can_be_read_again(name)) continue;
+    throw misuse("--repeat: " + name + " is a pipe or device, which cannot be read again: name files");
+  }
+  if (options.audio.rate_hz && !options.audio.raw) throw misuse("--rate is for --raw: a WAV file says its own");
   if (options.bench && options.json_steps) throw misuse("--bench has no steps to print: use --json");
 }
 
@@ -167,11 +199,20 @@ std::optional<Options> parse_options(int count, char** arguments) {
   Options options;
   options.threshold = EDGE_ASR_DEFAULT_THRESHOLD;
   opterr = 0;
+  bool channels_given = false;
   for (int found; (found = getopt_long(count, arguments, ":hV", kOptions.data(), nullptr)) != -1;) {
     const std::string value = optarg != nullptr ? optarg : "";
     switch (found) {
       case kModel: options.model = value; break;
-      case kRaw: options.raw = sample_type_of(value); break;
+      case kChannel: options.audio.channel = channel_of(value); break;
+      case kRaw: options.audio.raw = sample_type_of(value); break;
+      case kRate:
+        options.audio.rate_hz = static_cast<std::int32_t>(count_of("--rate", value, kHighestRateHz, kLowestRateHz));
+        break;
+      case kChannels:
+        options.audio.channels = static_cast<std::int32_t>(count_of("--channels", value, kMostChannels));
+        channels_given = true;
+        break;
       case kThreshold: options.threshold = threshold_of(value); break;
       case kThreads: options.threads = static_cast<std::int32_t>(count_of("--threads", value, 1'024)); break;
       case kCpus: options.cpus = cpus_of(value); break;
@@ -179,16 +220,17 @@ std::optional<Options> parse_options(int count, char** arguments) {
       case kJsonSteps: options.json_steps = true; [[fallthrough]];
       case kJson: options.json = true; break;
       case kBench: options.bench = true; break;
-      case 'h': std::fputs(kHelp, stdout); return std::nullopt;
+      case 'h': print(kHelp); return std::nullopt;
       case 'V':
-        std::printf("edge-asr-run %s (contract %ld, ExecuTorch %s)\n", EDGE_ASR_VERSION, kContractVersion,
-                    EDGE_ASR_EXECUTORCH_VERSION);
+        print("edge-asr-run " EDGE_ASR_VERSION " (contract " + std::to_string(kContractVersion) +
+              ", ExecuTorch " EDGE_ASR_EXECUTORCH_VERSION ")\n");
         return std::nullopt;
       case ':': throw misuse(std::string(arguments[optind - 1]) + " needs a value");
       default: throw unknown(arguments[optind - 1]);
     }
   }
   options.inputs.assign(arguments + optind, arguments + count);
+  if (channels_given && !options.audio.raw) throw misuse("--channels is for --raw: a WAV file says how many it has");
   check_together(options);
   if (options.model.empty()) options.model = default_model();
   return options;

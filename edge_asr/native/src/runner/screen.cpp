@@ -9,7 +9,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "interrupt.h"
+#include "descriptors.h"
 #include "trouble.h"
 
 namespace edge_asr::runner {
@@ -17,17 +17,16 @@ namespace {
 
 int screen = STDERR_FILENO;
 
-// An errno, or 0.
-int write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return errno;
-    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return 0;
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
 }
 
 }  // namespace
+
+void require_stdout() {
+  if (!can_write(STDOUT_FILENO)) throw Trouble("stdout is closed: send it to a file, or to /dev/null");
+}
 
 void print(const std::string& text) {
   const int error = write_all(STDOUT_FILENO, text);
@@ -36,6 +35,16 @@ void print(const std::string& text) {
 }
 
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
+bool terminal_takes_escapes() {
+  return is_set("TERM") && std::string_view(std::getenv("TERM")) != "dumb" && !is_set("NO_COLOR");
+}
+
+std::string on_one_line(std::string text) {
+  const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < ' ' || byte == '\x7f'; };
+  std::replace_if(text.begin(), text.end(), is_control, ' ');
+  return text;
+}
 
 void keep_libraries_off_the_screen() {
 #ifndef EDGE_ASR_SANITIZED  // whose reports are what it is built for
@@ -50,19 +59,12 @@ void keep_libraries_off_the_screen() {
 #endif
 }
 
-void complain(const std::string& line) {
-  std::string one = "edge-asr-run: " + line;
-  std::replace_if(one.begin(), one.end(), [](unsigned char c) { return c < ' '; }, ' ');
-  write_all(screen, one + "\n");
-}
+void complain(const std::string& line) { write_all(screen, "edge-asr-run: " + on_one_line(line) + "\n"); }
 
 void show(const std::string& text) {
   if (::isatty(screen) == 1) write_all(screen, text);
 }
 
-bool verbose() {
-  const char* setting = std::getenv("EDGE_ASR_VERBOSE");
-  return setting != nullptr && *setting != '\0' && std::string_view(setting) != "0";
-}
+bool verbose() { return is_set("EDGE_ASR_VERBOSE") && std::string_view(std::getenv("EDGE_ASR_VERBOSE")) != "0"; }
 
 }  // namespace edge_asr::runner

@@ -16,22 +16,23 @@ struct HeardWord {
 };
 
 struct Transcript {
-  bool detailed;            // whether words and steps are kept: a microphone may go on for days
-  std::string final = "";   // text that will not change any more
-  std::string partial = ""; // the words after it, which may
+  bool keeps_words;  // to the end, with the text: a microphone may go on for days
+  bool keeps_steps;
+  bool has_words = false;  // final ones
+
+  std::string new_text = "";  // words that the last answer made final; each follows a space but the input's first
+  std::string partial = "";   // the words after it, which may still change
   edge_asr_counters counters{};
 
   double calls_ms = 0.0;  // wall clock inside the library: the steps, and decoding
 
-  std::vector<HeardWord> words{};     // final ones
+  std::string text = "";              // all final words
+  std::vector<HeardWord> words{};     // the same
   std::vector<double> step_ms{};      // latency of each step
   std::vector<bool> step_is_upper{};  // whether the upper layers ran in it
 
   // Takes an answer of the stream, which took that long; true where text has changed.
   bool take(const edge_asr_update& update, double call_ms);
-
- private:
-  void take_details(const edge_asr_update& update);
 };
 
 }  // namespace edge_asr::runner

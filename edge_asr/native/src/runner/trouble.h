@@ -1,4 +1,4 @@
-// What ends the program before its time: one line for the user and an exit code.
+// What ends the program, or one of its inputs, before its time: one line for the user.
 #pragma once
 
 #include <stdexcept>
@@ -6,8 +6,8 @@
 
 namespace edge_asr::runner {
 
-// The exit codes of edge_asr/commands/process.py.
-enum ExitCode { kDone = 0, kFailed = 1, kMisused = 2, kInterrupted = 130, kPipeClosed = 141 };
+// The exit codes of edge_asr/commands/process.py; after a signal it is kSignalled and the signal's number.
+enum ExitCode { kDone = 0, kFailed = 1, kMisused = 2, kSignalled = 128, kPipeClosed = 141 };
 
 class Trouble : public std::runtime_error {
  public:
@@ -17,6 +17,17 @@ class Trouble : public std::runtime_error {
 
  private:
   ExitCode code_;
+};
+
+// One input cannot be heard, or not to its end. The other inputs can.
+class BadInput : public Trouble {
+ public:
+  BadInput(const std::string& name, const std::string& text) : Trouble(name + ": " + text), text_(text) {}
+
+  const std::string& text() const noexcept { return text_; }  // without the name
+
+ private:
+  std::string text_;
 };
 
 }  // namespace edge_asr::runner

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "containers.h"
 #include "trouble.h"
 
 namespace edge_asr::runner {
@@ -13,7 +14,6 @@ namespace {
 constexpr std::uint32_t kPcm = 1, kFloat = 3, kExtensible = 0xFFFE;
 constexpr std::uint32_t kPipedBytes = 0x7FFFF000;    // and more, or 0, from a recorder into a pipe, which cannot know
 constexpr std::size_t kFormatBytes = 40;             // of the longest `fmt ` chunk that means something to us
-constexpr char kConvert[] = ": convert it: ffmpeg -i IN -ar 16000 -ac 1 -c:a pcm_s16le OUT.wav";
 
 using Bytes = unsigned char;
 
@@ -30,20 +30,14 @@ struct Chunk {
   std::uint32_t size() const { return little_endian(head.data() + 4, 4); }
 };
 
-// What another container is called, by its first bytes.
-std::string kind_of(const std::vector<Bytes>& head) {
-  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
-  for (const auto& [magic, kind] : {std::pair{"fLaC", "a FLAC"}, {"OggS", "an Ogg"}, {"ID3", "an MP3"},
-                                    {"RF64", "an RF64"}, {"FORM", "an AIFF"}, {".snd", "an AU"}}) {
-    if (text.substr(0, std::string_view(magic).size()) == magic) return kind;
-  }
-  return "";
+BadInput no_wav(const ByteReader& reader, const std::vector<Bytes>& head) {
+  const std::string kind = kind_of(head);
+  if (!kind.empty()) return {reader.name(), kind + ", not WAV" + conversion(reader.name())};
+  return {reader.name(), "not a WAV file: where it is headerless samples, say --raw s16le"};
 }
 
-Trouble no_wav(const ByteReader& reader, const std::vector<Bytes>& head) {
-  const std::string kind = kind_of(head);
-  if (!kind.empty()) return Trouble(reader.name() + ": " + kind + " file, WAV or --raw is read here" + kConvert);
-  return Trouble(reader.name() + ": not a WAV file: where it is headerless samples, say --raw s16le");
+BadInput damaged_header(const ByteReader& reader) {
+  return {reader.name(), "its WAV header is damaged or cut short: record or copy it again"};
 }
 
 SampleType sample_type(const ByteReader& reader, const std::array<Bytes, kFormatBytes>& format, std::size_t count) {
@@ -52,8 +46,8 @@ SampleType sample_type(const ByteReader& reader, const std::array<Bytes, kFormat
   if (code == kExtensible && count >= kFormatBytes) code = little_endian(format.data() + 24, 2);
   if (code == kPcm && bits == 16) return SampleType::kInt16;
   if (code == kFloat && bits == 32) return SampleType::kFloat32;
-  throw Trouble(reader.name() + ": samples of format " + std::to_string(code) + " with " + std::to_string(bits) +
-                " bits, 16-bit PCM or 32-bit float is read here" + kConvert);
+  throw BadInput(reader.name(), "samples of format " + std::to_string(code) + " with " + std::to_string(bits) +
+                                    " bits, not 16-bit PCM or 32-bit float" + conversion(reader.name()));
 }
 
 WavFormat parse_format(ByteReader& reader, std::uint32_t size) {
@@ -61,33 +55,38 @@ WavFormat parse_format(ByteReader& reader, std::uint32_t size) {
   const std::size_t wanted = std::min<std::size_t>(size, format.size());
   const std::size_t count = reader.read_all(format.data(), wanted);
   if (count < 16 || count < wanted || !reader.skip(size - wanted + (size & 1))) {
-    throw Trouble(reader.name() + ": its WAV header is damaged or cut short: record or copy it again");
+    throw damaged_header(reader);
   }
   const WavFormat parsed{sample_type(reader, format, count), little_endian(format.data() + 2, 2),
                          little_endian(format.data() + 4, 4), 0};
   return parsed;
 }
 
+// How many bytes of samples follow, where the header says `stated`. A file of gigabytes may mean what it says.
+std::uint64_t data_bytes(const ByteReader& reader, std::uint32_t stated) {
+  if (stated > 0 && (stated < kPipedBytes || stated <= reader.bytes_left().value_or(0))) return stated;
+  return kToTheEnd;
+}
+
 }  // namespace
 
 WavFormat read_wav_header(ByteReader& reader) {
-  const std::vector<Bytes> head = reader.peek(12);
+  const std::vector<Bytes> head = reader.peek(kMagicBytes);
   const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
   if (text.substr(0, 4) != "RIFF" || (text.size() == 12 && text.substr(8, 4) != "WAVE")) throw no_wav(reader, head);
-  reader.skip(12);
+  reader.skip(kMagicBytes);
   std::optional<WavFormat> format;
   for (Chunk chunk; reader.read_all(chunk.head.data(), chunk.head.size()) == chunk.head.size();) {
     if (chunk.id() == "fmt ") {
       format = parse_format(reader, chunk.size());
     } else if (chunk.id() == "data" && format) {
-      const bool open_end = chunk.size() == 0 || chunk.size() >= kPipedBytes;
-      format->bytes = open_end ? UINT64_MAX : chunk.size();
+      format->bytes = data_bytes(reader, chunk.size());
       return *format;
     } else if (!reader.skip(std::uint64_t{chunk.size()} + (chunk.size() & 1))) {
       break;
     }
   }
-  throw Trouble(reader.name() + ": its WAV header is damaged or cut short: record or copy it again");
+  throw damaged_header(reader);
 }
 
 }  // namespace edge_asr::runner

@@ -8,14 +8,16 @@
 
 namespace edge_asr::runner {
 
+constexpr std::uint64_t kToTheEnd = UINT64_MAX;
+
 struct WavFormat {
   SampleType type;
   std::uint32_t channels;
   std::uint32_t rate_hz;
-  std::uint64_t bytes;  // of samples; as many as come, where a recorder could not know
+  std::uint64_t bytes;  // of samples; kToTheEnd where the recorder could not know
 };
 
-// Reads up to the first sample. Throws Trouble where it is no WAV file, is cut short, or holds another kind of samples.
+// Reads up to the first sample. Throws BadInput where it is no WAV file, is cut short, or holds another kind of samples.
 WavFormat read_wav_header(ByteReader& reader);
 
 }  // namespace edge_asr::runner
