@@ -256,9 +256,7 @@ def test_a_named_library_serves_without_a_home(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "command", [["transcribe"], ["native", "build"], ["native", "status"], ["export", "-o", "x.pte"]]
-)
+@pytest.mark.parametrize("command", ["transcribe", "native build", "native status", "export -o x.pte"])
 def test_what_needs_the_cache_asks_for_a_folder(
     in_container: Callable[..., subprocess.CompletedProcess[str]], command: str, beeps: Path
 ) -> None:
