@@ -8,7 +8,7 @@ Rules that no signature shows:
 
 - **Dimensions.** All are in one `EncoderConfig`, from which `export.program` sizes every state buffer. An encoder
   without, say, a convolution in its layers still has a `kernel`, whose cache it may leave unread; an encoder with other
-  state than below needs another `export.program.initial_caches` and `LayerCaches`.
+  state than below needs another `export.blocks.initial_past` and `LayerCaches`.
 - **Frames.** An encoder frame is `config.frame_samples` samples, which is `EncoderConfig.SUBSAMPLING` (4) rows of the
   front end; another factor makes that constant a field. F below is a number of whole frames, usually a chunk; `mel`
   has 4 F rows. Output frame t may depend on samples of its own chunk and of the past, nothing later.

@@ -85,7 +85,6 @@ def test_a_closed_pipe_ends_it_quietly(native_build: Build, tiny_pte: Path, beep
         assert (running.wait(LIMIT_S), running.stderr.read()) == (141, b"")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("arguments", [["beeps"], ["--help"], ["--version"]])
 def test_a_full_disk_is_an_error(native_build: Build, tiny_pte: Path, beeps: Path, arguments: list[str]) -> None:
     named = [str(beeps) if argument == "beeps" else argument for argument in arguments]

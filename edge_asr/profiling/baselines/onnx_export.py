@@ -33,9 +33,9 @@ from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.layers import RMSNorm
 from edge_asr.profiling.baselines.onnxruntime import METADATA_KEY, OnnxBackend, state_output
+from export.blocks import LowerBlock, UpperBlock, initial_past
 from export.build import describe, with_chunk
 from export.eager import EagerBackend
-from export.program import LowerBlock, UpperBlock, initial_past
 from export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 
 OPSET = 23
