@@ -14,7 +14,7 @@ import sys
 import termios
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +76,23 @@ def catches(running: subprocess.Popen[bytes], number: int) -> bool:
     return bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Fails where it never comes."""
+    given_up_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < given_up_s, "it does not come"
+        time.sleep(0.01)
+
+
 def wait_until_read(descriptor: int) -> None:
     """Until nothing is left in a pipe, at whose either end the descriptor is."""
     left = array("i", [1])
-    given_up_s = time.monotonic() + PATIENCE_S
-    while left[0]:
-        assert time.monotonic() < given_up_s, "it does not read"
-        time.sleep(0.01)
+
+    def is_empty() -> bool:
         fcntl.ioctl(descriptor, termios.FIONREAD, left)
+        return not left[0]
+
+    wait_until(is_empty)
 
 
 def lines(output: bytes) -> Sequence[str]:

@@ -7,13 +7,21 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.beep_program import PATIENCE_S, catches, open_fifo, read_until, start, transcribe, wait_until_read
+from tests.beep_program import (
+    PATIENCE_S,
+    catches,
+    open_fifo,
+    read_until,
+    start,
+    transcribe,
+    wait_until,
+    wait_until_read,
+)
 from tests.beeps import beep_pcm, riff, write_beeps
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
@@ -124,14 +132,10 @@ def test_a_second_signal_ends_it_at_once() -> None:
             os.write(room, b" ")
     os.set_blocking(room, True)
     with killed_at_the_end(start("-", stdout=room)) as running:
-        assert running.stdin
-        running.stdin.write(HEARD)
-        running.stdin.flush()
-        wait_until_read(running.stdin.fileno())  # now it has words, for which there is no room
+        wait_until(lambda: catches(running, signal.SIGTERM))  # it is at the input
         running.send_signal(signal.SIGINT)
-        while catches(running, signal.SIGTERM):
-            time.sleep(0.01)
-        assert running.poll() is None
+        wait_until(lambda: not catches(running, signal.SIGTERM))
+        assert running.poll() is None  # there is no room for its text
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=PATIENCE_S) == -signal.SIGTERM
     os.close(end)
