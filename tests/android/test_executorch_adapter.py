@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from edge_asr.audio import read_audio
-from edge_asr.contract import sealed
 from edge_asr.recognizer import Recognizer
 from tests.android import toolchain
 from tests.android.test_engine_parity import Engine, engine  # noqa: F401 (a fixture)
@@ -67,22 +65,13 @@ def test_every_stream_of_a_program_hears_what_python_hears(
         assert result.text
 
 
-def foreign_program(path: Path) -> Path:
-    """Not ours: one method, and no metadata."""
-    from executorch.exir import to_edge_transform_and_lower
-
-    exported = torch.export.export(torch.nn.ReLU(), (torch.zeros(1),), strict=True)
-    path.write_bytes(sealed(bytes(to_edge_transform_and_lower(exported).to_executorch().buffer)))
-    return path
-
-
 def test_each_trouble_is_one_line_that_says_what_to_do_and_leaves_no_module_open(
     adapter: Adapter, toy_pte: Path, tmp_path: Path
 ) -> None:
     small = toy.export_toy(tmp_path / "small.pte", toy.TOY.to_json(), step=toy.OneChunkStep)
     longer = dataclasses.replace(toy.TOY, frame_samples=2 * toy.FRAME_SAMPLES, chunk_samples=2 * toy.TOY.chunk_samples)
     lying = toy.export_toy(tmp_path / "lying.pte", longer.to_json())
-    foreign = foreign_program(tmp_path / "foreign.pte")
+    foreign = toy.export_toy(tmp_path / "foreign.pte", toy.TOY.to_json(), method="forward")
     *lines, after = adapter.run("open", toy_pte, foreign, small, lying, toy_pte)
     assert [line["told"] for line in lines] == [
         "nothing",

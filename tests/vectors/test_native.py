@@ -63,7 +63,9 @@ def test_cpp_checks_a_file_as_the_vectors_say(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.pte" for number in range(len(vectors))]
     for path, vector in zip(paths, vectors, strict=True):
         path.write_bytes(bytes.fromhex(vector["bytes"]))
-    answers = replayed(tmp_path, "program_file", "".join(f"{path}\n" for path in paths), "metadata", "crc32")
+    answers = replayed(
+        tmp_path, "program_file", "".join(f"{path}\n" for path in paths), "metadata", "crc32", "open_file"
+    )
     found = {
         vector["name"]: file_reason_of(line) if line else None for vector, line in zip(vectors, answers, strict=True)
     }
