@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 
-def json_text(value: Any, indent: int | None = None) -> str:
-    """Text is written as it is. Raises ValueError where a number is not finite."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+def json_text(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Text is written as it is, or with `ascii_only` escaped. Raises ValueError where a number is not finite."""
+    return json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, indent=indent)
 
 
 def without_infinities(value: Any) -> Any:

@@ -63,7 +63,7 @@ def print_json(value: Any) -> None:
     UTF-8, other characters than ASCII are escaped."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     line = printable(json_text(without_infinities(value)))
-    print(json.dumps(json.loads(line)) if ascii_only else line, flush=True)
+    print(json_text(json.loads(line), ascii_only=True) if ascii_only else line, flush=True)
 
 
 @contextmanager

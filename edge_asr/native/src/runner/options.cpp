@@ -60,7 +60,7 @@ Examples:
   edge-asr-run --json talk.wav | jq .words
   edge-asr-run --bench --repeat 10 --cpus 2 talk.wav
 
-SIGINT (Ctrl-C), SIGTERM and SIGHUP end the stream: what was heard is printed, files not yet begun are left out. A second
+SIGINT (Ctrl-C), SIGTERM and SIGHUP end the stream: what was heard is printed, files not yet begun are left out. Another
 signal ends at once. An input that cannot be read is named on stderr, and the next one has its turn.
 EDGE_ASR_VERBOSE=1 shows ExecuTorch's own log lines on stderr. NO_COLOR=1 or TERM=dumb: plain text on a terminal.
 Errors and warnings are one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage; 130, 143 or 129 after SIGINT,
