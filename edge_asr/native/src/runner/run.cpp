@@ -55,8 +55,10 @@ bool Run::one(const std::string& name, std::int64_t pass) {
   try {
     AudioSource source(name, options_.audio, model_.metadata().sample_rate_hz);
     hear(source, outcome);
-  } catch (const BadInput& bad) {
-    outcome.error = bad.text();
+  } catch (const BadInput& bad) {  // or a header that a signal kept from coming
+    outcome.interrupted = interrupted();
+    if (!outcome.interrupted) outcome.error = bad.text();
+    if (outcome.interrupted) display_->finish();
   } catch (...) {
     display_->abandon();
     throw;
