@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.requirements import absent
 from tests.native.drivers import NATIVE, compile_program, sanitizer_environment
+from tests.requirements import absent
 from tests.vectors import metadata, program_file, time_line
 from tests.vectors.replay import differences, file_reason_of, read_vectors, reason_of
 
