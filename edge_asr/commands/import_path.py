@@ -9,23 +9,28 @@ import sys
 import edge_asr
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(edge_asr.__file__)))  # holds our packages
+LIBRARY = os.path.dirname(os.__file__)  # Python's own modules
 
 
-@functools.cache  # once: a second time it would take what the user put there
+@functools.cache  # once: later entries are those of programs that call ours
 def leave_out_working_folder() -> None:
     """Take the working folder off the import path: a user's `export.py` or `click.py` there is not ours to run.
 
-    `python -m` puts it there, as does an empty entry of PYTHONPATH. Where our packages lie in that folder, it stays.
+    `python -m` puts it there, as does an empty entry of PYTHONPATH, such as a colon at its end. Where our packages lie
+    in that folder, it stays.
     """
+    if _is_working_folder(ROOT):
+        return
+    library = sys.path.index(LIBRARY) if LIBRARY in sys.path else len(sys.path)
+    # what comes after Python's own modules is of the installation
+    sys.path[:library] = [entry for entry in sys.path[:library] if not _is_working_folder(entry)]
+
+
+def _is_working_folder(entry: str) -> bool:
     try:
-        if os.path.samefile(os.curdir, ROOT):
-            return
-        ran_as_module = getattr(sys.modules.get("__main__"), "__spec__", None) is not None
-        if ran_as_module and sys.path and not sys.flags.safe_path and os.path.samefile(sys.path[0] or ".", os.curdir):
-            del sys.path[0]
-    except OSError:  # an entry, or the working folder, is gone
-        pass
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.curdir)]
+        return os.path.samefile(entry or os.curdir, os.curdir)
+    except OSError:  # one of them is gone
+        return False
 
 
 def run_module(module: str) -> list[str]:

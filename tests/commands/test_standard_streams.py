@@ -169,7 +169,8 @@ def test_files_of_the_working_folder_are_never_imported(tmp_path: Path, as_modul
     for name in ("export", "click", "numpy", "soundfile", "tests", *([] if as_module else ["edge_asr"])):
         (tmp_path / f"{name}.py").write_text(HOSTILE)
     write_beeps(tmp_path / "a.wav", PATTERN)
-    start = ["-m", "edge_asr"] if as_module else ["-P", "-c", "from edge_asr.cli import main; raise SystemExit(main())"]
+    script = "from edge_asr.__main__ import main; raise SystemExit(main())"  # what pip writes
+    start = ["-m", "edge_asr"] if as_module else ["-P", "-c", script]
     environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}"}  # whose empty entry is the working folder
     for command in (["inspect", tiny_pte], ["export", "--help"], ["export", "gone.safetensors", "-o", "x.pte"]):
         done = subprocess.run(
