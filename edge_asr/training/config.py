@@ -96,7 +96,7 @@ class TrainingConfig:
         0.5,
     )  # 1.0 skips nothing and must be there
     dev_speeds: tuple[float, ...] = (0.9, 0.95, 1.0, 1.05, 1.1)  # at which it is heard to choose the default threshold
-    dev_gains_db: tuple[float, ...] = (0.0,)  # at which it is heard, always all of them; clipped as 16 bits are
+    dev_gains_db: tuple[float, ...] = (0.0,)  # at which evaluations during the run hear it; clipped as 16 bits are
     threshold_cost: float = 0.2  # points of development WER that the default threshold may cost against the best one
 
 

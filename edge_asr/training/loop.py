@@ -59,6 +59,7 @@ from edge_asr.training.data import (
 from edge_asr.training.phones import BLANK_PHONE, Pronunciations
 
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
+AS_RECORDED = 1.0  # speed
 REPORT_EVERY = 50  # steps between lines of progress
 
 
@@ -396,16 +397,15 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
 
-    def evaluate(self, speeds: Sequence[float] = (1.0,)) -> dict[str, dict[str, float]]:
+    def evaluate(self, speeds: Sequence[float], gains_db: Sequence[float]) -> dict[str, dict[str, float]]:
         """Development WER and kept frames of the averaged weights, at each threshold, as a stream would decode; of all
-        utterances at each of the speeds, and at each of the configuration's levels."""
+        utterances at each of the speeds and of the levels."""
         thresholds = self.config.training.dev_thresholds
         hypotheses: dict[float, list[str]] = {threshold: [] for threshold in thresholds}
         early: list[str] = []
         kept = dict.fromkeys(thresholds, 0)
         frames = 0
         numbers = [self.config.training.dev_speeds.index(speed) for speed in speeds]
-        gains_db = self.config.training.dev_gains_db
         order = [(e.waves[number], gain_db, e.text) for gain_db in gains_db for number in numbers for e in self.dev]
         order.sort(key=lambda said: len(said[0]))
         for start in range(0, len(order), 20):
@@ -445,7 +445,7 @@ class Trainer:
         chosen for how it is used.
         """
         if self.rank == 0:
-            results = self.evaluate()
+            results = self.evaluate((AS_RECORDED,), self.config.training.dev_gains_db)
             self.log(
                 f"step {self.progress.step} dev WER/kept: "
                 + "  ".join(f"{name}: {r['wer']:.1f}/{r['kept']:.2f}" for name, r in results.items())
@@ -462,7 +462,7 @@ class Trainer:
 
     def finish(self) -> None:
         """Write the best weights as the run's model, with the threshold that the development set chooses for them: at
-        several speeds, as a few hundred words tell thresholds apart by chance.
+        several speeds, as a few hundred words tell thresholds apart by chance, and at the recorded level.
 
         With `start_share` they are mixed with the weights that the run started from, of the same shape then (Wortsman
         et al. 2022): what a short run learns anew is kept, and most of what it forgets comes back.
@@ -474,7 +474,7 @@ class Trainer:
                 start = load_checkpoint(self.start_folder / self.model_path.name).model.state_dict()
                 weights = {name: torch.lerp(value, start[name], share) for name, value in weights.items()}
             self.average.load_state_dict(weights)
-            results = self.evaluate(self.config.training.dev_speeds)
+            results = self.evaluate(self.config.training.dev_speeds, (0.0,))
             threshold = self.choose_threshold(results)
             step = int(best.training["step"])
             self.save_model(self.model_path, threshold, step, results)

@@ -183,7 +183,7 @@ def test_the_development_set_is_heard_at_each_speed(
     assert len(set(lengths)) == 3
     heard: list[int] = []
     monkeypatch.setattr(trainer, "texts", lambda scores, frames: heard.extend(frames.tolist()) or [""] * len(frames))
-    trainer.evaluate((0.9, 1.0, 1.1))
+    trainer.evaluate((0.9, 1.0, 1.1), (0.0,))
     assert sorted(heard)[:: len(heard) // len(set(heard))] == sorted(-(-length // 640) for length in lengths)
 
 
@@ -465,7 +465,7 @@ def test_development_speech_is_heard_at_each_level(tones: Path, tmp_path: Path) 
     quiet = Trainer(run_config(dev_gains_db=(0.0, -120.0)), tones, tmp_path)
     heard: list[torch.Tensor] = []
     quiet.average.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0]))
-    quiet.evaluate()
+    quiet.evaluate((1.0,), quiet.config.training.dev_gains_db)
     rows = torch.cat([mel.flatten(1) for mel in heard[:: len(quiet.thresholds)]])
     assert len(rows) == 2 * len(quiet.dev)
     assert (rows.std(dim=1) == 0).sum() == len(quiet.dev)
