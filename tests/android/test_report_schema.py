@@ -467,7 +467,7 @@ def test_a_damaged_model_is_one_line_in_error_txt(
     (folder / "models").mkdir()
     (folder / "models" / "cut.pte").write_bytes(made.model.read_bytes()[:100_000])
     said = benchmark(jars, engine.library, tmp_path, {"run": RUN})
-    assert said.startswith("cut.pte: cut short, or not made by edge-asr")
+    assert said.startswith("cut.pte: the model file is cut short (100000 bytes)")
     assert (folder / "error.txt").read_text(encoding="utf-8") == f"{said}\n"
     assert not (folder / "report.json").exists()
 
