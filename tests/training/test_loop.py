@@ -168,7 +168,7 @@ def test_a_static_model_never_skips(tones: Path, tmp_path: Path, monkeypatch: py
     for step, (off, on) in enumerate([(9.0, 9.0), (8.0, 12.0), (8.5, 5.0)], start=1):
         trainer.progress.step = step
         results = {"1": {"wer": off, "kept": 1.0}, "0.9": {"wer": on, "kept": 0.5}}
-        monkeypatch.setattr(trainer, "evaluate", lambda results=results: results)
+        monkeypatch.setattr(trainer, "evaluate", lambda speeds, gains_db, results=results: results)
         trainer.evaluate_and_save()
     best = load_checkpoint(trainer.best_path)
     assert (best.training["step"], best.default_threshold) == ("2", 1.0)
