@@ -240,7 +240,7 @@ def test_a_threshold_changed_while_the_stream_runs_gives_what_python_hears_with_
     engine: Engine, shipped_pte: Path, recordings: list[np.ndarray]
 ) -> None:
     pcm = np.concatenate(recordings[:4])
-    switches = [(3, 0.1), (6, 1.0), (10, 0.02), (14, 0.9)]
+    switches = [(3, 0.1), (6, 1.0), (10, 0.02), (14, 0.57)]
     job = Job(pcm, None, random_cuts(len(pcm), random.Random(7)), switches)
     _, (updates,) = engine.recognize(shipped_pte, [job])
     thresholds = [step["threshold"] for update in updates for step in update["steps"]]
