@@ -82,10 +82,10 @@ def test_nothing_that_was_heard_is_lost(
 
 def test_what_lies_in_the_pipe_is_heard_too(native_build: Build, tiny_pte: Path, beeps: Path) -> None:
     with start(native_build, tiny_pte, "--raw", "f32le", "--json", "-") as running:
-        send(running, b"")
+        send(running, pcm_of(beeps)[:8_000])
         running.send_signal(signal.SIGSTOP)
         assert running.stdin
-        running.stdin.write(pcm_of(beeps)[:64_000])
+        running.stdin.write(pcm_of(beeps)[8_000:64_000])
         running.stdin.flush()
         running.send_signal(signal.SIGTERM)
         running.send_signal(signal.SIGCONT)
@@ -126,8 +126,8 @@ def test_a_fifo_without_a_writer_is_given_up(
         assert out == b"\n"
 
 
-def test_a_second_signal_ends_at_once(native_build: Build, tiny_pte: Path) -> None:
-    """It hangs on a stdout that nobody reads: the first signal leaves it there, as the text is not printed yet."""
+def test_a_second_signal_ends_at_once(native_build: Build, tiny_pte: Path, beeps: Path) -> None:
+    """It hangs on a stdout that nobody reads: the first signal leaves it there, as not all is printed yet."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
@@ -136,7 +136,7 @@ def test_a_second_signal_ends_at_once(native_build: Build, tiny_pte: Path) -> No
     except BlockingIOError:
         os.set_blocking(writer, True)
     with start(native_build, tiny_pte, "--raw", "f32le", "-", stdout=writer) as running:
-        send(running, b"")
+        send(running, pcm_of(beeps)[:8_000])
         running.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         assert running.poll() is None

@@ -24,6 +24,6 @@ int main(int count, char** arguments) {
     at += cut;
   }
   resampler.finish(out);
-  if (out.empty()) return 0;  // whose data may be no pointer
+  if (out.empty()) return 0;
   return std::fwrite(out.data(), sizeof(float), out.size(), stdout) == out.size() ? 0 : 1;
 }
