@@ -18,6 +18,7 @@ et::Program verified(const OpenFile& file, ProgramLoader& loader) {
   check_program_file(file);
   auto program = et::Program::load(&loader, et::Program::Verification::InternalConsistency);
   if (!program.ok()) throw bad_file(path + ": damaged, not a whole ExecuTorch program: copy or export it again");
+  loader.program_is_loaded();
   std::string absent;
   for (const char* name : {kMetadataMethod, kStepMethod}) {
     if (!program->method_meta(name).ok()) absent += std::string(absent.empty() ? "" : ", ") + name;
