@@ -1,5 +1,7 @@
 #include "program.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -51,6 +53,9 @@ std::unique_ptr<Program> Program::load(const std::shared_ptr<const Model>& model
   if (!step_follows(program->step_, model->metadata())) {
     throw bad_file(model->path() + ": its step method does not follow its metadata: export it again");
   }
+#ifdef __GLIBC__
+  ::malloc_trim(0);  // what loading and packing have freed: the first steps touch new memory, and the peak is there
+#endif
   return program;
 }
 
