@@ -33,7 +33,7 @@ et::Result<et::FreeableBuffer> ProgramLoader::load(std::size_t offset, std::size
                                                    const SegmentInfo& segment) const {
   if (!holds(offset, size)) return et::Error::InvalidArgument;
   if (size == 0) return et::FreeableBuffer(nullptr, 0, nullptr);
-  if (segment.segment_type == SegmentInfo::Type::Backend || program_loaded_) {
+  if (program_loaded_) {
     const std::size_t before = offset % page_bytes();
     void* const pages = ::mmap(nullptr, size + before, PROT_READ, MAP_PRIVATE, file_.descriptor(),
                                static_cast<off_t>(offset - before));

@@ -22,14 +22,14 @@ class ProgramLoader final : public executorch::runtime::DataLoader {
                                        void* buffer) const override;
   executorch::runtime::Result<std::size_t> size() const override;
 
-  // From here on all that is loaded is weights that XNNPACK packs from and frees: mapped, as copies would stay in the heap.
+  // All that is loaded from here on is what backends pack from: a copy of it would stay in the heap.
   void program_is_loaded() { program_loaded_ = true; }
 
  private:
-  bool program_loaded_ = false;
   bool holds(std::size_t offset, std::size_t size) const;
 
   const OpenFile& file_;
+  bool program_loaded_ = false;
 };
 
 }  // namespace edge_asr
