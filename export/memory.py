@@ -32,7 +32,8 @@ class PlanBranchesApart(MemoryPlanningPass):
         self.taken: list[list[int]] = []  # bytes of each arena up to the end of each branch
 
     def run(self, graph_module: GraphModule, graph_signature: ExportGraphSignature | None = None) -> Any:
-        self.whole, self.sides, self.taken = graph_module, branches(graph_module), [[] for _ in branches(graph_module)]
+        self.whole, self.sides = graph_module, branches(graph_module)
+        self.taken = [[] for _ in self.sides]
         return super().run(graph_module, graph_signature)
 
     def plan(
