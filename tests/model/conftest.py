@@ -21,6 +21,12 @@ SMALL = EncoderConfig(
 )
 
 
+@pytest.fixture(autouse=True)
+def same_noise_every_time() -> None:
+    """Noise that a test draws is the same in every run and order, and so is its result."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def noisy_tones() -> Tensor:
     """float32 [samples], 6 s: tones that come and go in noise."""

@@ -103,7 +103,8 @@ def test_hum_does_not_count_for_the_level() -> None:
     noise = 0.01 * torch.randn(len(time_s))
     hum = 0.3 * torch.sin(2 * torch.pi * 50 * time_s)
     above = slice(20, MELS)
-    assert torch.allclose(features(noise + hum)[:, above], features(noise)[:, above], atol=0.1)
+    change = features(noise + hum)[:, above] - features(noise)[:, above]
+    assert change.mean().abs() < 0.1  # in units of the features' spread; counted, the hum would take 1.7
 
 
 def test_rows_that_are_not_real_do_not_count_for_the_level() -> None:

@@ -15,9 +15,14 @@ class BreakingStep(toy.Step):
     """The toy, until the first sample of a chunk asks for something else."""
 
     def forward(
-        self, pcm: torch.Tensor, frames: torch.Tensor, threshold: torch.Tensor, flush: torch.Tensor
+        self,
+        pcm: torch.Tensor,
+        frames: torch.Tensor,
+        threshold: torch.Tensor,
+        flush: torch.Tensor,
+        reset: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        partial, keep, final, index, waiting = super().forward(pcm, frames, threshold, flush)
+        partial, keep, final, index, waiting = super().forward(pcm, frames, threshold, flush, reset)
         first = pcm[0, :1]
 
         def asked(what: float) -> torch.Tensor:
