@@ -63,7 +63,8 @@ def read_graph(payload: bytes) -> DelegateGraph:
     """The payload of an XNNPACK delegate -> its graph. Raises ValueError where it is none.
 
     `Linear.sums_squares` tells a sum of squares with constant weights, by which RMS norms take the mean power and the
-    front end gathers power into mel bands, from a learnt layer: no learnt layer reads the square of a value.
+    front end gathers power into mel bands, from a learnt layer: no learnt layer reads the square of a value, or a slice
+    of it.
     """
     graph = decode(payload)
     values = {value["id_out"]: (value, quantization) for value, quantization in map(tensor_of, graph["xvalues"])}
@@ -73,6 +74,9 @@ def read_graph(payload: bytes) -> DelegateGraph:
         for kind, node in nodes
         if kind == "Square" or (kind == "Multiply" and node["input1_id"] == node["input2_id"])
     }
+    for kind, node in nodes:  # in the order in which they run
+        if kind == "StaticSlice" and node["input_id"] in squares:
+            squares.add(node["output_id"])
     linears = [linear_of(node, values, squares) for kind, node in nodes if kind == "FullyConnected"]
     table = graph["constant_data"]
     constants: dict[str, Constant] = {}

@@ -36,19 +36,44 @@ def mel_filterbank(config: FrontEndConfig) -> Tensor:
     return torch.minimum(rising, falling).clamp(min=0).float()
 
 
-def level_filter(config: FrontEndConfig, filters: Tensor) -> Tensor:
-    """Weights of the bins for the power that the level is taken of: the mean of the bands above `level_low_hz`, as hum
-    and rumble below say nothing of the speech. `filters` as `mel_filterbank` -> [1, fft_size / 2 + 1]."""
-    heard = to_hz(band_corners(config)[:-2]) >= config.level_low_hz
-    return filters[heard].mean(dim=0, keepdim=True)
+def first_band_of_level(config: FrontEndConfig) -> int:
+    """The level is taken of the bands from here on, those above `level_low_hz`: hum and rumble below say nothing of the
+    speech."""
+    return int((to_hz(band_corners(config)[:-2]) < config.level_low_hz).sum())
+
+
+class Bands(nn.Module):
+    """Power spectrum to the energies of the mel bands.
+
+    Most weights of the filters are zero. So neighbouring bands are taken together, from the bins that any of them
+    hears: the same sums, in half of the time.
+    """
+
+    TOGETHER = 16  # a tile of the kernels that multiply matrices; fewer bands leave some of it idle
+
+    def __init__(self, config: FrontEndConfig) -> None:
+        super().__init__()
+        self.groups: list[tuple[str, int, int]] = []  # name of its filters, and the bins that they hear
+        for number, filters in enumerate(mel_filterbank(config).split(self.TOGETHER)):
+            heard = filters.sum(dim=0).nonzero().flatten().tolist() or [0]  # narrow bands may lie between two bins
+            first, end = heard[0], heard[-1] + 1
+            # Each filter twice: it sums squares of real and imaginary parts, which lie side by side.
+            twice = filters[:, first:end].repeat_interleave(2, dim=1)
+            self.register_buffer(f"filters_{number}", twice, persistent=False)
+            self.groups.append((f"filters_{number}", 2 * first, 2 * end))
+
+    def forward(self, squares: Tensor) -> Tensor:
+        """Squares of real and imaginary parts [N, R, fft_size + 2] -> [N, R, mels]."""
+        return torch.cat(
+            [nn.functional.linear(squares[:, :, first:end], getattr(self, name)) for name, first, end in self.groups],
+            dim=2,
+        )
 
 
 class FrontEnd(nn.Module):
     """Framing, Hann window, power spectrum without its mean, mel filters, running level, log, fixed scaling."""
 
     window: Tensor
-    filters: Tensor
-    level_filter: Tensor
     constant: Tensor
 
     def __init__(self, config: FrontEndConfig) -> None:
@@ -57,14 +82,12 @@ class FrontEnd(nn.Module):
             raise ValueError("a window spans at most three hops")
         self.config = config
         self.level = RunningLevel(config)
+        self.first_band_of_level = first_band_of_level(config)
+        self.bands = Bands(config)
         window = torch.hann_window(config.window_samples)
-        filters = mel_filterbank(config)
         of_constant = torch.view_as_real(torch.fft.rfft(window / window.sum(), n=config.fft_size))
         for name, value in {
             "window": window,
-            # Each filter twice: it sums squares of real and imaginary parts, which lie side by side.
-            "filters": filters.repeat_interleave(2, dim=1),
-            "level_filter": level_filter(config, filters).repeat_interleave(2, dim=1),
             # The spectrum of a constant signal whose bin 0 is 1.
             "constant": of_constant.reshape(1, 1, -1),
         }.items():
@@ -76,10 +99,10 @@ class FrontEnd(nn.Module):
 
         Row t covers the window that ends with hop t.
         """
-        energies, power = self.bands(self.spectrum(samples))
+        energies, heard = self.energies(self.spectrum(samples))
         streams, rows, mels = energies.shape
         chunk_rows = rows // valid.shape[1] * chunk_frames
-        own = self.level.of_chunk(power.reshape(-1, chunk_rows, 1), valid.reshape(-1, chunk_frames, 1))
+        own = self.level.of_chunk(heard.reshape(-1, chunk_rows, heard.shape[2]), valid.reshape(-1, chunk_frames, 1))
         levels = self.level.over_chunks(own.reshape(streams, -1), chunk_rows)
         chunks = energies.reshape(streams, -1, chunk_rows, mels)
         return self.log_of(chunks, levels[:, :, None, None]).reshape(streams, rows, mels)
@@ -100,18 +123,18 @@ class FrontEnd(nn.Module):
     def log_mel(self, spectrum: Tensor, valid: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """One chunk: spectrum [N, R, fft_size + 2], real frames [N, F, 1], and the level so far [N, 1, 1]
         -> normalized log-mel [N, R, mels], and the level."""
-        energies, power = self.bands(spectrum)
-        level = self.level.follow(level, self.level.of_chunk(power, valid), spectrum.shape[1])
+        energies, heard = self.energies(spectrum)
+        level = self.level.follow(level, self.level.of_chunk(heard, valid), spectrum.shape[1])
         return self.log_of(energies, level), level
 
-    def bands(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """-> energy of each band [N, R, mels], and the power that the level is taken of [N, R, 1].
+    def energies(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """-> energy of each band [N, R, mels], and of those that the level is taken of [N, R, B].
 
         Each window's weighted mean is taken off first, in the spectrum: a constant offset is no sound.
         """
         spectrum = spectrum - spectrum[:, :, :1] * self.constant
-        squares = spectrum * spectrum
-        return torch.nn.functional.linear(squares, self.filters), torch.nn.functional.linear(squares, self.level_filter)
+        energies = self.bands(spectrum * spectrum)
+        return energies, energies[:, :, self.first_band_of_level :]
 
     def log_of(self, energies: Tensor, level: Tensor) -> Tensor:
         """Energies at the reference level, as normalized logarithms."""

@@ -25,11 +25,11 @@ class RunningLevel(nn.Module):
         self.row_s = config.hop_samples / config.sample_rate_hz
         self.release_db_s = config.level_release_db_s
 
-    def of_chunk(self, power: Tensor, valid: Tensor) -> Tensor:
-        """Mean power of a chunk's real frames: power [N, R, 1] of each feature row, valid [N, F, 1] of each frame, with
-        R a multiple of F -> [N, 1, 1], at least the floor, also where no frame is real."""
+    def of_chunk(self, energies: Tensor, valid: Tensor) -> Tensor:
+        """Mean of a chunk's real frames: energies [N, R, B] of each feature row's bands, valid [N, F, 1] of each frame,
+        with R a multiple of F -> [N, 1, 1], at least the floor, also where no frame is real."""
         chunks, frames, _ = valid.shape
-        rows = power.reshape(chunks, 1, frames, power.shape[1] // frames)
+        rows = energies.reshape(chunks, 1, frames, energies.shape[1] // frames * energies.shape[2])
         real = valid.reshape(chunks, 1, frames, 1)
         mean = (rows * real).mean((2, 3), keepdim=True)
         share = real.mean((2, 3), keepdim=True).clamp(min=1 / (2 * frames))

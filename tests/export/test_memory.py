@@ -46,3 +46,34 @@ def test_the_second_branch_leaves_the_results_of_the_first(first: bool, second: 
     a, b = program.run_method("forward", [x, *conditions])
     assert torch.equal(a, 2 * (x + (1 if first else 2)))
     assert torch.equal(b, 2 * (x + ((3 if inner else 4) if second else 5)))
+
+
+class StartOrGoOn(nn.Module):
+    """Four times SIZE numbers, or zeros in their place; then their sums."""
+
+    def forward(self, starts: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        def zeros(*state: Tensor) -> tuple[Tensor, ...]:
+            return tuple(torch.zeros_like(part) for part in state)
+
+        def kept(*state: Tensor) -> tuple[Tensor, ...]:
+            return tuple(part.clone() for part in state)
+
+        return tuple(part.sum(dim=0, keepdim=True) for part in torch.cond(starts, zeros, kept, state))
+
+
+def test_zeros_that_a_branch_hands_out_share_one_place() -> None:
+    state = tuple(torch.arange(SIZE, dtype=torch.float32) + number for number in range(4))
+    exported = torch.export.export(StartOrGoOn(), (torch.tensor(True), *state), strict=True)
+    edge = to_edge(exported, compile_config=EdgeCompileConfig(_check_ir_validity=False))
+    planned = edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=PlanBranchesApart()))
+    (plan,) = planned.executorch_program.execution_plan
+    zeroed = next(i for i, operator in enumerate(plan.operators) if operator.name == "aten::full_like")
+    calls = [each.instr_args for chain in plan.chains for each in chain.instructions]
+    outputs = [plan.values[call.args[-1]].val for call in calls if getattr(call, "op_index", None) == zeroed]
+    assert len(outputs) == len(state)
+    assert len({output.allocation_info.memory_offset_low for output in outputs}) == 1
+    content = bytes(planned.buffer)
+    program = _load_for_executorch_from_buffer(content)
+    for starts in (True, False, True):
+        sums = program.run_method("forward", [torch.tensor(starts), *state])
+        assert [float(part) for part in sums] == [0.0 if starts else float(part.sum()) for part in state]

@@ -105,9 +105,10 @@ void AudioSource::take(std::size_t bytes) {
   left_ -= left_ == kToTheEnd ? 0 : bytes;
   held_ += bytes;
   const std::size_t whole = held_ - held_ % frame_bytes_;
-  interleaved_.clear();
-  for (std::size_t at = 0; at < whole; at += bytes_of(format_.type)) {
-    interleaved_.push_back(sample_at(bytes_.data() + at, format_.type));
+  const std::size_t sample_bytes = bytes_of(format_.type);
+  interleaved_.resize(whole / sample_bytes);
+  for (std::size_t i = 0; i < interleaved_.size(); ++i) {
+    interleaved_[i] = sample_at(bytes_.data() + i * sample_bytes, format_.type);
   }
   held_ -= whole;
   std::copy_n(bytes_.data() + whole, held_, bytes_.data());

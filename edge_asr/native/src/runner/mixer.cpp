@@ -25,35 +25,47 @@ std::string format(const char* pattern, Values... values) {
 Mixer::Mixer(std::uint32_t channels, std::uint32_t channel) : channel_(channel), energy_(channels) {}
 
 void Mixer::mix(const std::vector<float>& samples, std::vector<float>& mono) {
-  for (std::size_t at = 0; at < samples.size(); at += energy_.size()) {
-    const float sample = of_frame(samples.data() + at);
-    mono_energy_ += static_cast<double>(sample) * static_cast<double>(sample);
-    peak_ = std::max(peak_, std::abs(sample));
-    mono.push_back(sample);
+  const std::size_t channels = energy_.size();
+  const std::size_t before = mono.size();
+  mono.resize(before + samples.size() / channels);
+  float* const mixed = mono.data() + before;
+  const std::size_t frames = mono.size() - before;
+  if (channel_ != kMix || channels == 1) {
+    const std::size_t first = channel_ != kMix ? channel_ - 1 : 0;
+    for (std::size_t i = 0; i < frames; ++i) mixed[i] = samples[first + i * channels];
+    look_for_clipping(mixed, frames);
+  } else {
+    average(samples, mixed);
+    look_for_clipping(samples.data(), samples.size());
+  }
+  for (std::size_t i = 0; i < frames; ++i) peak_ = std::max(peak_, std::abs(mixed[i]));
+}
+
+void Mixer::average(const std::vector<float>& samples, float* mixed) {
+  const std::size_t channels = energy_.size();
+  for (std::size_t at = 0; at < samples.size(); at += channels) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < channels; ++i) {
+      const auto sample = static_cast<double>(samples[at + i]);
+      energy_[i] += sample * sample;
+      sum += sample;
+    }
+    const auto mean = static_cast<float>(sum / static_cast<double>(channels));
+    mono_energy_ += static_cast<double>(mean) * static_cast<double>(mean);
+    *mixed++ = mean;
   }
 }
 
-float Mixer::of_frame(const float* frame) {
-  const auto look = [&](float sample) {
-    samples_ += 1;
-    full_scale_ += std::abs(sample) >= kFullScale ? 1 : 0;
-  };
-  if (channel_ != kMix) {
-    look(frame[channel_ - 1]);
-    return frame[channel_ - 1];
-  }
-  double sum = 0.0;
-  for (std::size_t i = 0; i < energy_.size(); ++i) {
-    look(frame[i]);
-    energy_[i] += static_cast<double>(frame[i]) * static_cast<double>(frame[i]);
-    sum += static_cast<double>(frame[i]);
-  }
-  return static_cast<float>(sum / static_cast<double>(energy_.size()));
+void Mixer::look_for_clipping(const float* samples, std::size_t count) {
+  std::int64_t full_scale = 0;
+  for (std::size_t i = 0; i < count; ++i) full_scale += std::abs(samples[i]) >= kFullScale;
+  full_scale_ += full_scale;
+  samples_ += static_cast<std::int64_t>(count);
 }
 
 bool Mixer::cancels_out() const {
   const double loudest = *std::max_element(energy_.begin(), energy_.end());
-  return channel_ == kMix && loudest > 0.0 && mono_energy_ < kCancelled * loudest;
+  return loudest > 0.0 && mono_energy_ < kCancelled * loudest;
 }
 
 std::vector<std::string> Mixer::warnings() const {

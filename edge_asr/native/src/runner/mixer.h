@@ -22,12 +22,13 @@ class Mixer {
   std::vector<std::string> warnings() const;
 
  private:
-  float of_frame(const float* frame);
+  void average(const std::vector<float>& samples, float* mixed);
+  void look_for_clipping(const float* samples, std::size_t count);
   bool cancels_out() const;
 
   std::uint32_t channel_;
-  std::vector<double> energy_;  // of each channel
-  double mono_energy_ = 0.0;
+  std::vector<double> energy_;  // of each channel, where several are mixed
+  double mono_energy_ = 0.0;    // of their mean
   float peak_ = 0.0F;            // of the mono signal
   std::int64_t samples_ = 0;     // that were looked at for clipping: all, or those of the channel
   std::int64_t full_scale_ = 0;  // of them
