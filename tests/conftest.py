@@ -129,7 +129,7 @@ def save_tiny(path: Path) -> None:
 def tiny_pte(tiny_checkpoint: Path, shared_folder: Path) -> Path:
     """The tiny checkpoint as an fp32 `.pte`: what random weights hear hangs on the last bit, and int8 may hear another
     thing, which the exporter refuses."""
-    from export.build import build
+    from edge_asr_export.build import build
 
     return made_once(shared_folder / "tiny.pte", lambda path: build(tiny_checkpoint, path, precision="fp32"))
 

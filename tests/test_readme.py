@@ -96,7 +96,7 @@ def test_the_training_command_trains_on_two_processes(tmp_path: Path, data_folde
 
 def test_the_picture_uses_the_codes_own_names() -> None:
     (picture,) = re.findall(r"^```text\n(.*?)^```", README, re.M | re.S)
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "export").glob("*.py"))
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "export").rglob("*.py"))
     sources += "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "edge_asr" / "model").glob("*.py"))
     names = re.findall(r"\b(?:[A-Z][a-z]+[A-Z]\w+|Subsampling|\w+_\w+|torch\.cond)\b", picture)
     assert {"FrontEnd", "LowerStack", "UpperBlock", "torch.cond", "find_spikes", "waiting_rows"} <= set(names)

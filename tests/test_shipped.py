@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from edge_asr_export.build import BuildReport
 
 from edge_asr import shipped
 from edge_asr.commands.model import checkpoint_or_shipped, model_or_shipped
@@ -22,7 +23,6 @@ from edge_asr.contract import sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.native.library import LIBRARY_VARIABLE
-from export.build import BuildReport
 from tests.outcome import Run
 
 REPOSITORY = Path(__file__).parent.parent
@@ -55,7 +55,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         written.append(output)
         return BuildReport(output, 7, shipped.file_sha256(output), "int8", 640.0, 180.0, {"text": "as eager PyTorch"})
 
-    monkeypatch.setitem(sys.modules, "export.build", SimpleNamespace(build=build))
+    monkeypatch.setitem(sys.modules, "edge_asr_export.build", SimpleNamespace(build=build))
     return written
 
 
@@ -92,14 +92,14 @@ def test_who_comes_while_it_is_exported_waits_and_says_so(
     checkpoint: Path, exports: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on, waits = threading.Event(), threading.Event(), threading.Event()
-    quick = sys.modules["export.build"].build
+    quick = sys.modules["edge_asr_export.build"].build
 
     def slow(*arguments: Any, **options: Any) -> BuildReport:
         begun.set()
         assert go_on.wait(30)
         return quick(*arguments, **options)
 
-    monkeypatch.setitem(sys.modules, "export.build", SimpleNamespace(build=slow))
+    monkeypatch.setitem(sys.modules, "edge_asr_export.build", SimpleNamespace(build=slow))
 
     def tell(line: str) -> None:
         said.append(line)

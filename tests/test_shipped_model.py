@@ -111,7 +111,7 @@ def test_digital_silence_has_no_words_and_skips_nearly_all(recognizer: Recognize
 
 def test_fp32_equals_eager_pytorch_over_whole_streams(tmp_path: Path) -> None:
     """The small one; the README's commands export the other, which is refused where this does not hold."""
-    from export.build import build
+    from edge_asr_export.build import build
 
     report = build(shipped_checkpoint("small"), tmp_path / "fp32.pte", precision="fp32")
     differences = [value for name, value in report.checks.items() if name.startswith("max difference")]

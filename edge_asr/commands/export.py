@@ -65,7 +65,7 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
     require_writable(output)
     report = copy_earlier(source, output, precision, chunk_ms)
     if report is None:
-        from export.build import build  # needs torch
+        from edge_asr_export.build import build  # needs torch
 
         with stages("exporting") as progress:
             report = build(source, output, precision=precision, chunk_ms=chunk_ms, progress=progress).to_dict()

@@ -35,7 +35,7 @@ def command(pte: Path | None, as_json: bool) -> None:
     """
     require_extra("export", "looking into a program")
     path = model_or_shipped(pte)
-    from export.inspect import inspect_pte  # needs ExecuTorch's Python packages
+    from edge_asr_export.inspect import inspect_pte  # needs ExecuTorch's Python packages
 
     report = inspect_pte(path)
     if as_json:

@@ -1,4 +1,4 @@
-"""The report of `export.inspect` as lines for a person."""
+"""The report of `edge_asr_export.inspect` as lines for a person."""
 
 from __future__ import annotations
 

@@ -197,8 +197,8 @@ class EncoderOutput:
 class GatedEncoder(nn.Module):
     """Front end → subsampling → lower stack → gate → upper stack, over whole utterances.
 
-    `forward` computes exactly what the exported program computes chunk by chunk (`export/program.py` composes the
-    same modules with caches), for all chunks in parallel.
+    `forward` computes exactly what the exported program computes chunk by chunk (`edge_asr_export.program` composes
+    the same modules with caches), for all chunks in parallel.
     """
 
     def __init__(self, config: EncoderConfig) -> None:

@@ -2,16 +2,17 @@
 
 The cut follows the gate. What always runs is the front end, the subsampling and the lower stack with the intermediate
 head; what runs on kept frames only is the upper stack with the final head. The gate itself, the blocks of kept frames,
-the merged time line and all state belong to the callers (`edge_asr.model.gate`, `export.program`), not to the encoder.
+the merged time line and all state belong to the callers (`edge_asr.model.gate`, `edge_asr_export.program`), not to the
+encoder.
 
 Rules that no signature shows:
 
-- **Dimensions.** All are in one `EncoderConfig`, from which `export.program` sizes every state buffer. An encoder
-  without, say, a convolution in its layers still has a `kernel`, whose cache it may leave unread; an encoder with other
-  state than below needs another `export.blocks.initial_past` and `LayerCaches`.
+- **Dimensions.** All are in one `EncoderConfig`, from which `edge_asr_export.program` sizes every state buffer. An
+  encoder without, say, a convolution in its layers still has a `kernel`, whose cache it may leave unread; an encoder
+  with other state than below needs another `edge_asr_export.blocks.initial_past` and `LayerCaches`.
 - **Frames.** An encoder frame is `config.frame_samples` samples, which is `EncoderConfig.SUBSAMPLING` (4) rows of the
-  front end; another factor makes that constant a field. F below is a number of whole frames, usually a chunk; `mel`
-  has 4 F rows. Output frame t may depend on samples of its own chunk and of the past, nothing later.
+  front end; another factor makes that constant a field. F below is a number of whole frames, usually a chunk; `mel` has
+  4 F rows. Output frame t may depend on samples of its own chunk and of the past, nothing later.
 - **State of the front** is three tails and a level: `front_end.tail_samples` samples, one mel row, one row of the first
   convolution, and one number by which the front end follows how loud the speech is. At the start of a stream they are
   zeros, and zeros must mean silence.
@@ -20,9 +21,9 @@ Rules that no signature shows:
   `left.convolution(rows)` the last `kernel // 2` rows before rows of width features, and as many zeros after them. A
   layer calls each once; in streaming the call also renews the cache. Rows are in the caches' order, so attention sees a
   fixed number of rows and no recurrence over time is possible.
-- **Rows that are not real** (the end of a stream, empty slots of an upper block, the time before a stream) have
-  `valid` 0 and `key_bias` -10 000. They must not change any real row: mask them before a convolution, add the bias to
-  attention scores, normalize over features and never over time.
+- **Rows that are not real** (the end of a stream, empty slots of an upper block, the time before a stream) have `valid`
+  0 and `key_bias` -10 000. They must not change any real row: mask them before a convolution, add the bias to attention
+  scores, normalize over features and never over time.
 - **Positions** arrive as angles of original frame numbers. Dropped frames leave gaps in them, so a position scheme must
   take any increasing frame numbers (rotary, or relative by difference of numbers), at any hour of a stream.
 - **The gate** reads the probability of `config.blank_id` in the intermediate logits; the upper stack must accept
@@ -31,10 +32,10 @@ Rules that no signature shows:
 - **Factorized CTC** (`config.factorized`) is optional. Both heads then give logits in which blank stands against labels
   whose exponentials sum to 1 (`edge_asr.model.heads`), so that losses need not know; and the lower module is a
   `FactorizedLowerModule`, which the exported program asks for blank on every frame and for all else on kept ones.
-- **Precision.** Every learnt linear is an `nn.Linear`, which is what `export.quantize` replaces; constants go through
-  `functional.linear` or a buffer. Shapes are static under export, and the stacks use only operators that XNNPACK takes
-  (`edge_asr.model.layers` lists the traps), or the upper stack falls apart into portable kernels, which
-  `export.structure` refuses.
+- **Precision.** Every learnt linear is an `nn.Linear`, which is what `edge_asr_export.quantize` replaces; constants go
+  through `functional.linear` or a buffer. Shapes are static under export, and the stacks use only operators that
+  XNNPACK takes (`edge_asr.model.layers` lists the traps), or the upper stack falls apart into portable kernels, which
+  `edge_asr_export.structure` refuses.
 
 How known encoders map, and what must be rewritten:
 
@@ -150,7 +151,7 @@ class UpperModule(Protocol):
 
 
 class StreamableEncoder(Protocol):
-    """What `export.program.StreamingProgram` composes. Modules are called, so hooks and `torch.export` see them."""
+    """What `edge_asr_export.program.StreamingProgram` composes. Modules are called: hooks and `torch.export` see them."""
 
     @property
     def config(self) -> EncoderConfig: ...

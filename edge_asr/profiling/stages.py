@@ -172,7 +172,7 @@ def read_executions(program: Any) -> list[list[Any]]:
 
 def find_branches(model: Path) -> Branches:
     """Those in no other: one at the start, one for each stack. Raises EdgeAsrError where there are not three."""
-    from export.inspect import inspect_pte
+    from edge_asr_export.inspect import inspect_pte
 
     outermost: list[Branch] = []
     for branch in inspect_pte(model)["methods"][STEP]["branches"]:

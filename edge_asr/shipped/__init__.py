@@ -136,7 +136,7 @@ def alone(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 
 def export_shipped(checkpoint: Path, path: Path, progress: Callable[[str], None] | None) -> None:
-    from export.build import build  # needs torch
+    from edge_asr_export.build import build  # needs torch
 
     own = path.with_name(f"{path.stem}.{os.getpid()}.pte")  # the report is there before the file has its name
     report = build(checkpoint, own, precision=PRECISION, progress=progress)

@@ -6,11 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from edge_asr_export import build as building
+from edge_asr_export.eager import EagerBackend
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
-from export import build as building
-from export.eager import EagerBackend
 from tests.export.conftest import CONFIG, describe
 
 

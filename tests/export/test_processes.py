@@ -13,10 +13,10 @@ import time
 import psutil
 import pytest
 import torch
+from edge_asr_export import processes
+from edge_asr_export.processes import run_side_by_side
 
 from edge_asr.errors import EdgeAsrError
-from export import processes
-from export.processes import run_side_by_side
 
 WAIT_S = 60.0
 FORK = multiprocessing.get_context("fork")
@@ -105,7 +105,7 @@ def test_ctrl_c_ends_them_all() -> None:
 
 FORKING = """
 import os, time
-from export import processes
+from edge_asr_export import processes
 
 def sleep_on():
     print(os.getpid(), flush=True)

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import torch
+from edge_asr_export.build import linears_of_lower_layers
+from edge_asr_export.inspect import inspect_pte
+from edge_asr_export.structure import check_structure, is_heavy
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge
 from torch import Tensor, nn
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
-from export.build import linears_of_lower_layers
-from export.inspect import inspect_pte
-from export.structure import check_structure, is_heavy
 
 Report = dict[str, Any]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
+from edge_asr_export.program import StreamingProgram
 from torch import Tensor, nn
 
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.gate import extend_spikes, find_spikes
 from edge_asr.model.layers import LeftContext
 from edge_asr.model.protocol import StreamableEncoder
-from export.program import StreamingProgram
 
 CONFIG = EncoderConfig(
     vocabulary=5,

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from edge_asr_export.program import StreamingProgram
 from torch import Tensor, nn
 
 from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
 from edge_asr.model.gate import plan_blocks, size_of_block
 from edge_asr.model.layers import ChunkNeighbours
 from edge_asr.model.losses import without_blank
-from export.program import StreamingProgram
 from tests.model.conftest import SMALL, with_learned_gate
 
 TOLERANCE = 1e-4

@@ -23,6 +23,10 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from edge_asr_export.blocks import LowerBlock, UpperBlock, initial_past
+from edge_asr_export.build import describe, with_chunk
+from edge_asr_export.eager import EagerBackend
+from edge_asr_export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,10 +37,6 @@ from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.layers import RMSNorm
 from edge_asr.profiling.baselines.onnxruntime import METADATA_KEY, OnnxBackend, state_output
-from export.blocks import LowerBlock, UpperBlock, initial_past
-from export.build import describe, with_chunk
-from export.eager import EagerBackend
-from export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 
 OPSET = 23
 

@@ -8,7 +8,7 @@ import torch
 from edge_asr.backends.protocol import StepResult
 from edge_asr.contract import Metadata
 from edge_asr.model.encoder import GatedEncoder
-from export.program import StreamingProgram
+from edge_asr_export.program import StreamingProgram
 
 
 class EagerBackend:

@@ -1,4 +1,4 @@
-"""The structure that makes the gate pay, as a check of what `export.inspect` found in a file."""
+"""The structure that makes the gate pay, as a check of what `edge_asr_export.inspect` found in a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from edge_asr.contract import STEP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.gate import block_sizes
-from export.xnnpack_graph import BACKEND
+from edge_asr_export.xnnpack_graph import BACKEND
 
 # Datatypes of the weights of learnt linears. With int4, a linear whose input is no whole number of groups gets int8.
 LINEAR_DATATYPES = {"fp32": {"float32"}, "int8": {"qcint8"}, "int4": {"qbint4", "qcint8"}}
@@ -47,7 +47,7 @@ def check_structure(
     - where it does not, no delegate is called;
     - no kernel outside delegates, in any method, multiplies matrices or convolves;
     - the weights of every learnt linear have the datatype of the precision, in any delegate of any method. What sums
-      squares with constant weights (RMS norms, mel filters; see `export.xnnpack_graph`) is not learnt and is float32;
+      squares with constant weights (RMS norms, mel filters; see `xnnpack_graph`) is not learnt and is float32;
     - the labels of a factorized model are nowhere but in the branch: there is no linear outside with an output for each
       piece, or for each but blank. `lower_layers`, which only a factorized model has, are linears of other layers that
       always run, some of which may have as many outputs: inputs and outputs, and how often.

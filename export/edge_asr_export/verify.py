@@ -15,7 +15,7 @@ from edge_asr.contract import NEVER_SKIP
 from edge_asr.demo import RECORDING
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer
-from export.eager import EagerBackend
+from edge_asr_export.eager import EagerBackend
 
 FP32_TOLERANCE = 1e-4  # largest difference of a log probability, fp32 against eager
 TOKEN_DISAGREEMENT = 0.1  # largest character error rate between a quantized file's text and eager fp32's

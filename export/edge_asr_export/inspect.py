@@ -18,7 +18,7 @@ from executorch.exir.scalar_type import ScalarType
 from edge_asr.backends.program_file import read_program_file
 from edge_asr.contract import METADATA, STEP, STEP_INPUTS, STEP_OUTPUTS, Metadata
 from edge_asr.errors import EdgeAsrError
-from export.xnnpack_graph import BACKEND, DelegateGraph, Linear, read_graph
+from edge_asr_export.xnnpack_graph import BACKEND, DelegateGraph, Linear, read_graph
 
 NAMES = {STEP: (STEP_INPUTS, STEP_OUTPUTS), METADATA: ((), ("json",))}
 

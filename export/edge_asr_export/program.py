@@ -1,8 +1,8 @@
 """The streaming program in eager PyTorch: one step of a stream, with its state in buffers.
 
 `StreamingProgram` is both the reference that a `.pte` is verified against and, with `upper` replaced by its lowered
-form, the module that is exported (`export/lower.py`). It composes the modules that training uses, so the arithmetic
-is written once.
+form, the module that is exported (`edge_asr_export.lower`). It composes the modules that training uses, so the
+arithmetic is written once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import block_sizes, extend_spikes, find_spikes
-from export.blocks import Blocks, LowerBlock, UpperBlock, initial_past
+from edge_asr_export.blocks import Blocks, LowerBlock, UpperBlock, initial_past
 
 # State of what runs in the delegate of the lower stack, before the stack.
 FRONT_STATE = ("level", "mel_tail", "first_tail")

@@ -24,12 +24,12 @@ from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.shipped import file_sha256
 from edge_asr.source_identity import git_commit
-from export.eager import EagerBackend
-from export.inspect import inspect_pte
-from export.lower import build_program
-from export.quantize import quantize
-from export.structure import check_structure
-from export.verify import verify_fp32, verify_text
+from edge_asr_export.eager import EagerBackend
+from edge_asr_export.inspect import inspect_pte
+from edge_asr_export.lower import build_program
+from edge_asr_export.quantize import quantize
+from edge_asr_export.structure import check_structure
+from edge_asr_export.verify import verify_fp32, verify_text
 
 
 @dataclass(frozen=True)

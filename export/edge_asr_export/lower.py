@@ -37,10 +37,10 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import block_sizes
-from export.blocks import Blocks, LowerBlock, UpperBlock, initial_past
-from export.memory import PlanBranchesApart, branches
-from export.processes import run_side_by_side
-from export.program import StreamingProgram
+from edge_asr_export.blocks import Blocks, LowerBlock, UpperBlock, initial_past
+from edge_asr_export.memory import PlanBranchesApart, branches
+from edge_asr_export.processes import run_side_by_side
+from edge_asr_export.program import StreamingProgram
 
 # The edge dialect's check refuses the delegate call that the outer program meets in its branch.
 COMPILE_CONFIG = EdgeCompileConfig(_check_ir_validity=False)
