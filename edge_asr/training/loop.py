@@ -31,7 +31,8 @@ from edge_asr.json_text import json_text, without_infinities
 from edge_asr.manifest import Utterance, read_manifest, write_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import EncoderConfig
-from edge_asr.model.encoder import EncoderOutput, GatedEncoder
+from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import EncoderOutput
 from edge_asr.model.heads import factorized_start
 from edge_asr.model.losses import (
     consistency,
@@ -162,10 +163,10 @@ class Trainer:
         factorized ones: see `factorized_start`. Raises EdgeAsrError where anything else differs."""
         start = load_checkpoint(checkpoint).model
         weights, own = start.state_dict(), self.model.state_dict()
-        if self.model.config.factorized and not start.config.factorized:
+        if self.model.spec.labels_wait and not start.spec.labels_wait:
             for prefix in ("lower.head.", "upper.head."):
                 head = {name: weights.pop(prefix + name) for name in ("weight", "bias")}
-                parts = factorized_start(head, start.config.blank_id)
+                parts = factorized_start(head, start.spec.blank_id)
                 weights |= {prefix + name: value for name, value in parts.items()}
         above = [name for name in weights if name.startswith("upper.stack.layers.") and name not in own]
         fresh = {name: value for name, value in own.items() if name.startswith("lower.gate.") and name not in weights}
@@ -303,7 +304,7 @@ class Trainer:
             if self.config.augmentation.warp:
                 mel = warp_bands(mel, self.model.config.front_end, self.config.augmentation.warp, rng)
             if progress.step >= training.spec_augment_from_step:
-                mel = mask_mel(mel, batch.frames * EncoderConfig.SUBSAMPLING, self.config.augmentation, rng)
+                mel = mask_mel(mel, batch.frames * self.model.spec.feature_rows, self.config.augmentation, rng)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.model(
                 mel,
