@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -83,6 +84,7 @@ class GatedCtc(nn.Module, ABC):
     """
 
     architecture: ClassVar[str]  # what a checkpoint's header calls it; see `registry`
+    model_types: ClassVar[tuple[str, ...]] = ()  # of Hugging Face's configurations that `adopt` takes
 
     @classmethod
     @abstractmethod
@@ -93,6 +95,20 @@ class GatedCtc(nn.Module, ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Inverse of `from_dict`, but for the weights."""
+
+    @classmethod
+    def outputs_of_source(cls, config: dict[str, Any]) -> int | None:
+        """Outputs of the CTC head of a pretrained model with this configuration; None where it has no such head."""
+        raise NotImplementedError
+
+    @classmethod
+    def adopt(
+        cls, config: dict[str, Any], weights: Mapping[str, Tensor], *, cut: int, vocabulary: int, blank_id: int
+    ) -> tuple[Self, list[str]]:
+        """A pretrained model of one of `model_types`, with `cut` layers below the gate -> the encoder, and the names of
+        its parameters that are new. What only training uses (layer drop, masks) is switched off. Raises KeyError naming
+        a tensor or dimension that is missing, ValueError where they do not fit."""
+        raise NotImplementedError
 
     @property
     @abstractmethod

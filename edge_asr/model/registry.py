@@ -18,3 +18,12 @@ def build_encoder(architecture: str, values: dict[str, Any]) -> GatedCtc:
             return family.from_dict(values)
     known = ", ".join(family.architecture for family in FAMILIES)
     raise ValueError(f"architecture '{architecture}' is none of {known}")
+
+
+def family_of_source(model_type: str) -> type[GatedCtc]:
+    """What takes a pretrained model of this type. Raises ValueError with the known ones where none does."""
+    for family in FAMILIES:
+        if model_type in family.model_types:
+            return family
+    known = ", ".join(sorted(name for family in FAMILIES for name in family.model_types))
+    raise ValueError(f"model_type '{model_type}' is not known; known are {known}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_asr.model.gate import block_sizes
 from edge_asr.model.gated import GatedCtc
+from edge_asr.model.streams import example_positions
 
 
 class UpperBlock(nn.Module):
@@ -48,10 +48,3 @@ class Blocks:
         upper, positions = encoder.streamed_upper(), len(example_positions(encoder))
         sizes = block_sizes(encoder.spec.chunk_frames)
         return cls(encoder.streamed_lower(), tuple(UpperBlock(upper, size, positions) for size in sizes))
-
-
-def example_positions(encoder: GatedCtc) -> tuple[Tensor, ...]:
-    """What tells the upper stack of frame numbers, in the shapes of the largest block."""
-    rows = block_sizes(encoder.spec.chunk_frames)[-1]
-    positions: tuple[Tensor, ...] = encoder.streamed_positions()(torch.arange(rows).reshape(1, -1))
-    return positions

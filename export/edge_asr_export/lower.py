@@ -36,7 +36,8 @@ from edge_asr.contract import METADATA, STEP, Metadata, sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.gate import block_sizes
 from edge_asr.model.gated import GatedCtc
-from edge_asr_export.blocks import Blocks, example_positions
+from edge_asr.model.streams import lower_example, upper_example
+from edge_asr_export.blocks import Blocks
 from edge_asr_export.memory import PlanBranchesApart, branches
 from edge_asr_export.processes import run_side_by_side
 from edge_asr_export.program import StreamingProgram
@@ -155,21 +156,6 @@ def compose(step: ExportedProgram, constants: dict[str, Tensor]) -> EdgeProgramM
     return to_edge_transform_and_lower(
         {STEP: step}, partitioner=[], compile_config=COMPILE_CONFIG, constant_methods=constants
     )
-
-
-def lower_example(encoder: GatedCtc) -> tuple[Tensor, ...]:
-    """Inputs of the lower stack's block in their shapes."""
-    spec = encoder.spec
-    pcm = torch.zeros(1, spec.chunk_frames * spec.frame_samples)
-    inputs, _ = encoder.streamed_outside()(pcm, torch.arange(spec.chunk_frames), *encoder.outside_state().values())
-    return (*inputs, torch.ones(1, spec.chunk_frames, 1), *encoder.lower_state().values())
-
-
-def upper_example(encoder: GatedCtc) -> tuple[Tensor, ...]:
-    """Inputs of the upper stack's blocks in their shapes."""
-    spec, rows = encoder.spec, block_sizes(encoder.spec.chunk_frames)[-1]
-    block = (torch.zeros(1, rows, spec.handed_width), torch.ones(1, rows, 1))
-    return (*block, *example_positions(encoder), *encoder.upper_state().values())
 
 
 def step_example(encoder: GatedCtc) -> tuple[Tensor, ...]:
