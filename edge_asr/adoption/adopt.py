@@ -82,7 +82,7 @@ def adopt(name: str, cut: int, pieces: Path | None = None) -> Adoption:
             source.config, source.weights, cut=cut, vocabulary=len(vocabulary.pieces), blank_id=vocabulary.blank_id
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error).splitlines()[-1].strip()
         raise EdgeAsrError(f"{name}: cannot be adopted ({reason})") from None
     return described(model.eval(), source, vocabulary, new)
 

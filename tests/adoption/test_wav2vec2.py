@@ -1,0 +1,134 @@
+"""A model that `transformers` saved is adopted: at full context it says what `transformers` says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from edge_asr.adoption.adopt import adopt
+from edge_asr.model.checkpoint import load_checkpoint
+from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
+from edge_asr.tokens import BLANK
+from tests.outcome import Run
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 8,
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "conv_dim": (24,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+    "layerdrop": 0.3,
+    "pad_token_id": 0,
+}
+LAYER = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+KINDS = {
+    "wav2vec2-group": {},
+    "wav2vec2-layer": LAYER,
+    "hubert-group": {"feat_proj_layer_norm": False},
+    "hubert-layer": LAYER,
+}
+
+
+def model_of(kind: str) -> Any:
+    import transformers
+
+    torch.manual_seed(0)
+    name, _ = kind.split("-")
+    configuration, model = {
+        "wav2vec2": (transformers.Wav2Vec2Config, transformers.Wav2Vec2ForCTC),
+        "hubert": (transformers.HubertConfig, transformers.HubertForCTC),
+    }[name]
+    made = model(configuration(**SMALL, **KINDS[kind])).eval().requires_grad_(False)
+    for parameter in made.parameters():
+        parameter.add_(0.05 * torch.randn_like(parameter))  # norms and biases begin as nothing
+    return made
+
+
+def saved(kind: str, folder: Path) -> Path:
+    model_of(kind).save_pretrained(folder)
+    letters = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5, "B": 6, "C": 7}
+    (folder / "vocab.json").write_text(json.dumps(letters))
+    return folder
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_at_full_context_it_equals_transformers(kind: str, tmp_path: Path) -> None:
+    adopted = adopt(str(saved(kind, tmp_path)), cut=1).checkpoint
+    assert isinstance(adopted.model, Wav2Vec2Encoder)
+    samples = torch.randn(2, 16_000)
+    with torch.no_grad():
+        ours, theirs = adopted.model.whole(samples), model_of(kind)(samples).logits
+    assert ours.shape == theirs.shape
+    assert (ours - theirs).abs().max() <= 1e-4
+    assert theirs.std() > 0.1
+
+
+def test_the_intermediate_head_begins_as_the_final_one(tmp_path: Path) -> None:
+    adoption = adopt(str(saved("wav2vec2-layer", tmp_path)), cut=3)
+    model = adoption.checkpoint.model
+    assert isinstance(model, Wav2Vec2Encoder)
+    assert torch.equal(model.lower.head.weight, model.upper.head.weight)
+    assert not model.lower.condition.weight.any()
+    assert set(adoption.new) == {
+        f"lower.{part}.{kind}" for part in ("norm", "head", "condition") for kind in ("weight", "bias")
+    }
+    assert adoption.checkpoint.tokens.pieces == (BLANK, "", "", "", "▁", "A", "B", "C")
+    assert adoption.checkpoint.default_threshold == 1.0
+
+
+def test_a_model_without_a_head_gets_letters(tmp_path: Path) -> None:
+    import transformers
+
+    transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**SMALL)).save_pretrained(tmp_path)
+    adoption = adopt(str(tmp_path), cut=2)
+    assert len(adoption.checkpoint.tokens.pieces) == 29
+    assert {"upper.head.weight", "upper.head.bias"} <= set(adoption.new)
+
+
+def test_the_command_writes_a_checkpoint_and_says_what_it_is(run: Run, tmp_path: Path) -> None:
+    source, output = saved("wav2vec2-group", tmp_path / "source"), tmp_path / "start.safetensors"
+    report = run("adopt", source, "--cut", 1, "-o", output, "--json").json
+    assert (report["lower"]["layers"], report["upper"]["layers"], report["frame_ms"]) == (1, 3, 20.0)
+    model = load_checkpoint(output).model
+    assert report["lower"]["parameters"] + report["upper"]["parameters"] == sum(p.numel() for p in model.parameters())
+    lower, upper = report["lower"]["mmac_s"], report["upper"]["mmac_s"]
+    # each of three layers, 50 rows a second: linears, and scores and sums over 32 + 96 rows, of 64 and 96 in a block
+    layer = 50 * (4 * 32 * 32 + 2 * 32 * 48)
+    assert 3 * layer / 1e6 < upper < 3 * (layer + 50 * 2 * 32 * 160) / 1e6 + 0.02
+    assert report["expected_speed_up"]["times"] == pytest.approx((lower + upper) / (lower + 0.3 * upper), abs=1e-3)
+    shown = run("adopt", source, "--cut", 1, "-o", output).out
+    assert "3 layers" in shown
+    assert "expected where 30% of the frames are kept" in shown
+
+
+@pytest.mark.parametrize("cut", [4, 9])
+def test_a_cut_that_leaves_nothing_above_is_refused(run: Run, tmp_path: Path, cut: int) -> None:
+    outcome = run("adopt", saved("wav2vec2-group", tmp_path / "source"), "--cut", cut, "-o", tmp_path / "x.safetensors")
+    outcome.assert_fails(f"a cut after layer {cut} leaves nothing on one side: there are 4 layers")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"hidden_act": "relu"}, "hidden_act 'relu' is not built"),
+        ({"add_adapter": True}, "add_adapter True is not built"),
+        ({"num_hidden_layers": 5}, "wav2vec2.encoder.layers.4.attention.q_proj.weight is missing"),
+        ({"hidden_size": 36}, "size mismatch"),
+        ({"conv_dim": None}, "cannot be adopted"),
+        ({"vocab_size": 9}, "says nothing of output 8 of 9"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_told(
+    run: Run, tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    source = saved("wav2vec2-group", tmp_path / "source")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps(config | changed))
+    run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors").assert_fails(told)

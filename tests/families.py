@@ -1,0 +1,61 @@
+"""A small encoder of each family, with drawn weights whose gate has something to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from edge_asr.model.config import EncoderConfig, StackConfig
+from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import GatedCtc
+from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
+from edge_asr.model.wav2vec2_config import Wav2Vec2Config
+
+
+def gated_conformer() -> GatedCtc:
+    lower, upper = (
+        StackConfig(layers=2, width=32, heads=2, kernel=7),
+        StackConfig(layers=2, width=48, heads=2, kernel=5),
+    )
+    config = EncoderConfig(12, subsampling_channels=4, lower=lower, upper=upper, chunk_frames=8, left_context_frames=16)
+    return GatedEncoder(config)
+
+
+def wav2vec2(layer_normed: bool, norm_first: bool) -> GatedCtc:
+    config = Wav2Vec2Config(
+        vocabulary=12,
+        blank_id=0,
+        cut=2,
+        layers=4,
+        width=32,
+        heads=4,
+        inner=48,
+        conv_channels=(24,) * 7,
+        conv_bias=layer_normed,
+        layer_normed=layer_normed,
+        norm_first=norm_first,
+        position_kernel=16,
+        position_groups=4,
+        chunk_frames=8,
+        left_context_frames=24,
+    )
+    return Wav2Vec2Encoder(config)
+
+
+SMALL: dict[str, Callable[[], GatedCtc]] = {
+    "gated-conformer": gated_conformer,
+    "wav2vec2-group": lambda: wav2vec2(layer_normed=False, norm_first=False),
+    "wav2vec2-layer": lambda: wav2vec2(layer_normed=True, norm_first=True),
+}
+
+
+def small(name: str) -> GatedCtc:
+    """The same weights in every process: frozen, in eval mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = SMALL[name]().eval().requires_grad_(False)
+        for key, value in encoder.named_parameters():
+            if "head" in key and value.dim() == 2:
+                value *= 8  # opinions
+    return encoder
