@@ -104,15 +104,17 @@ class DelegateCall(nn.Module):
             lowered.specs,
             lowered.weights,
         )
-        self.operands, self.results = lowered.operands, lowered.results
+        self.results = lowered.results
+        self.inputs: list[int | None] = []  # of the block, by the delegate's operands; None for a constant
         for number, operand in enumerate(lowered.operands):
+            self.inputs.append(operand if isinstance(operand, int) else None)
             if isinstance(operand, Tensor):
-                self.register_buffer(f"constant_{number}", operand)
+                self.register_buffer(f"constant_{number}", operand.detach())
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         operands = [
-            inputs[operand] if isinstance(operand, int) else getattr(self, f"constant_{number}")
-            for number, operand in enumerate(self.operands)
+            inputs[taken] if taken is not None else getattr(self, f"constant_{number}")
+            for number, taken in enumerate(self.inputs)
         ]
         outputs = executorch_call_delegate(self.delegate, *operands)
         return tuple(outputs[number] for number in self.results)
