@@ -9,7 +9,7 @@ import pytest
 
 from tests.checkout import REPOSITORY
 
-FOLDERS = ("android_demo", "edge_asr", "export", "tests")
+FOLDERS = ("android_demo", "docs", "edge_asr", "export", "tests")
 DOCUMENTS = [
     *sorted(REPOSITORY.glob("*.md")),
     *(path for name in FOLDERS for path in sorted((REPOSITORY / name).rglob("*.md"))),
