@@ -18,11 +18,11 @@ import pytest
 from edge_asr_export.build import BuildReport
 
 from edge_asr import shipped
-from edge_asr.commands.model import checkpoint_or_shipped, model_or_shipped
 from edge_asr.contract import sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.native.library import LIBRARY_VARIABLE
+from edge_asr.terminal.model import checkpoint_or_shipped, model_or_shipped
 from tests.outcome import Run
 
 REPOSITORY = Path(__file__).parent.parent

@@ -9,9 +9,9 @@ import numpy as np
 
 from edge_asr.audio import AudioReader
 from edge_asr.commands.live_text import ShownText
-from edge_asr.commands.screen import Advance
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer, Result
+from edge_asr.terminal.screen import Advance
 
 BLOCK_S = 0.5  # of a file between two updates of the screen
 

@@ -11,19 +11,6 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import (
-    Finite,
-    Threshold,
-    backend_option,
-    json_option,
-    model_option,
-    threads_option,
-    threshold_option,
-)
-from edge_asr.commands.screen import print_json, print_rows, progress_bar
-from edge_asr.commands.signals import all_like_ctrl_c
-from edge_asr.commands.standard_streams import printable
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
@@ -33,6 +20,19 @@ from edge_asr.metrics import WerDifference
 from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import file_sha256
+from edge_asr.terminal.model import model_or_shipped, open_model
+from edge_asr.terminal.options import (
+    Finite,
+    Threshold,
+    backend_option,
+    json_option,
+    model_option,
+    threads_option,
+    threshold_option,
+)
+from edge_asr.terminal.screen import print_json, print_rows, progress_bar
+from edge_asr.terminal.signals import all_like_ctrl_c
+from edge_asr.terminal.standard_streams import printable
 
 AS_RECORDED = 1.0
 SLOWEST, FASTEST = 0.5, 2.0

@@ -12,22 +12,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from edge_asr.commands.model import model_or_shipped, names_size
-from edge_asr.commands.options import (
-    OFF,
-    Finite,
-    Threshold,
-    anonymous_option,
-    cpus_option,
-    energy_estimate_option,
-    limit_option,
-    meter_option,
-    model_option,
-    threads_option,
-)
 from edge_asr.commands.report_files import Outputs
-from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
-from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.baselines.choose import NAMES as BASELINES
@@ -45,6 +30,21 @@ from edge_asr.profiling.targets.local import NAME as LOCAL
 from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
 from edge_asr.profiling.targets.protocol import Target
 from edge_asr.shipped import CHECKPOINTS
+from edge_asr.terminal.model import model_or_shipped, names_size
+from edge_asr.terminal.options import (
+    OFF,
+    Finite,
+    Threshold,
+    anonymous_option,
+    cpus_option,
+    energy_estimate_option,
+    limit_option,
+    meter_option,
+    model_option,
+    threads_option,
+)
+from edge_asr.terminal.screen import Work, notice, progress_bar, stages, working
+from edge_asr.terminal.signals import all_like_ctrl_c
 
 NOT_QUOTABLE = 3  # exit code under --strict
 NONE = "none"

@@ -14,21 +14,7 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.model import model_or_shipped, names_size
-from edge_asr.commands.options import (
-    Finite,
-    Threshold,
-    anonymous_option,
-    cpus_option,
-    energy_estimate_option,
-    json_option,
-    limit_option,
-    meter_option,
-    threads_option,
-)
 from edge_asr.commands.report_files import tell_what_is_inside
-from edge_asr.commands.screen import notice, print_json, progress_bar, stages
-from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
@@ -46,6 +32,20 @@ from edge_asr.profiling.sweep.run import Session, due, take_passes
 from edge_asr.profiling.targets.adb import AdbTarget
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.protocol import Target
+from edge_asr.terminal.model import model_or_shipped, names_size
+from edge_asr.terminal.options import (
+    Finite,
+    Threshold,
+    anonymous_option,
+    cpus_option,
+    energy_estimate_option,
+    json_option,
+    limit_option,
+    meter_option,
+    threads_option,
+)
+from edge_asr.terminal.screen import notice, print_json, progress_bar, stages
+from edge_asr.terminal.signals import all_like_ctrl_c
 
 TEST_NAMES = ("test", "eval")  # in a manifest's name
 TYPED = "edge_asr.typed"

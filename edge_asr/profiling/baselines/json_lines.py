@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 
 from edge_asr.audio import read_audio
-from edge_asr.commands.screen import print_json
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.memory import peak_resident_bytes, resident_bytes
 from edge_asr.recognizer import Counters
+from edge_asr.terminal.screen import print_json
 
 
 @dataclass(frozen=True)

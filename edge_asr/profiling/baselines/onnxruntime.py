@@ -14,11 +14,11 @@ import numpy as np
 import onnxruntime
 
 from edge_asr.backends.protocol import StepResult
-from edge_asr.commands.process import run
 from edge_asr.contract import Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.baselines.json_lines import Heard, Piece, ProcessOptions, print_lines, process_options
 from edge_asr.recognizer import Recognizer, StepInfo
+from edge_asr.terminal.process import run
 
 METADATA_KEY = "edge_asr"  # of the file's properties: `Metadata` as JSON
 DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}

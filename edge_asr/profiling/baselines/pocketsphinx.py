@@ -17,10 +17,10 @@ import numpy as np
 import pocketsphinx
 
 from edge_asr.audio import SAMPLE_RATE_HZ
-from edge_asr.commands.process import run
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.baselines.json_lines import Heard, Piece, ProcessOptions, print_lines, process_options
 from edge_asr.recognizer import Counters
+from edge_asr.terminal.process import run
 
 BLOCK_S = 0.64  # of audio handed over at a time: a chunk of the shipped model
 INT16_SCALE = 32_768

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_asr.commands.screen import notice, stages
 from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import BASE, CHECKPOINTS, shipped_checkpoint, shipped_pte
+from edge_asr.terminal.screen import notice, stages
 
 
 def model_or_shipped(model: Path | None) -> Path:
