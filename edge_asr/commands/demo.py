@@ -19,11 +19,11 @@ from edge_asr.audio import read_audio
 from edge_asr.commands.live_text import LiveText
 from edge_asr.corpora import DATA_VARIABLE, an4_test_manifest
 from edge_asr.demo import RECORDING, TEXT
+from edge_asr.file_hash import file_sha256
 from edge_asr.manifest import read_manifest
 from edge_asr.profiling import memory
 from edge_asr.profiling.gate_comparison import GateComparison, compare_gate
 from edge_asr.recognizer import Counters, Recognizer
-from edge_asr.shipped import file_sha256
 from edge_asr.terminal.model import model_or_shipped, open_model
 from edge_asr.terminal.options import backend_option, json_option, model_option, threshold_option
 from edge_asr.terminal.screen import print_json, progress_bar, stages, styled_console, takes_escapes

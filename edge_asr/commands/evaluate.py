@@ -14,12 +14,12 @@ import click
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
+from edge_asr.file_hash import file_sha256
 from edge_asr.json_text import json_text
 from edge_asr.manifest import read_manifest
 from edge_asr.metrics import WerDifference
 from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import file_sha256
 from edge_asr.terminal.model import model_or_shipped, open_model
 from edge_asr.terminal.options import (
     Finite,

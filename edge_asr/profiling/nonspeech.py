@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from edge_asr.audio import SAMPLE_RATE_HZ
-from edge_asr.shipped import file_sha256
+from edge_asr.file_hash import file_sha256
 from edge_asr.terminal.model import model_or_shipped, open_model
 from edge_asr.terminal.options import Finite, backend_option, json_option, model_option, threshold_option
 from edge_asr.terminal.process import run

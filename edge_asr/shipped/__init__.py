@@ -19,6 +19,7 @@ from edge_asr.backends.program_file import check_program_file
 from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.file_hash import file_sha256
 
 FOLDER = Path(__file__).parent
 BASE = "base"
@@ -190,9 +191,3 @@ def package_folder(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise EdgeAsrError(f"the package '{package}' is missing: install edge-asr again")
     return Path(spec.submodule_search_locations[0])
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file's bytes. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
