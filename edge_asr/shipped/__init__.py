@@ -28,7 +28,7 @@ CORPUS_LICENCE = FOLDER / "AN4-LICENSE.txt"  # asks to go wherever weights train
 CACHE_VARIABLE = "EDGE_ASR_CACHE"
 PRECISION = "int8"
 
-EXPORTER_SOURCES = ("export", "edge_asr.model")  # packages whose code decides what is written into a .pte
+EXPORTER_SOURCES = ("edge_asr_export", "edge_asr.model")  # packages whose code decides what is written into a .pte
 EXPORTER_LIBRARIES = ("torch", "torchao", "executorch")
 KEY_DIGITS = 16  # of the hash that names a cached file
 
