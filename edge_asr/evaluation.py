@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asr.audio import change_speed, read_audio
+from edge_asr.audio import AS_RECORDED, change_speed, read_audio
 from edge_asr.manifest import Utterance
 from edge_asr.metrics import WerDifference, error_rates, wer_difference
 from edge_asr.recognizer import Recognizer, Result
@@ -63,7 +63,7 @@ class Evaluation:
 def decode(
     settings: Sequence[Setting],
     utterances: Iterable[Utterance],
-    speeds: Sequence[float] = (1.0,),
+    speeds: Sequence[float] = (AS_RECORDED,),
     gain_db: float = 0.0,
 ) -> Iterator[Decoded]:
     """Stream one utterance after the other, at each speed, through each setting: they take turns, so that a slow

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from edge_asr.audio import AS_RECORDED
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
 from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
@@ -34,7 +35,6 @@ from edge_asr.terminal.screen import print_json, print_rows, progress_bar
 from edge_asr.terminal.signals import all_like_ctrl_c
 from edge_asr.terminal.standard_streams import printable
 
-AS_RECORDED = 1.0
 SLOWEST, FASTEST = 0.5, 2.0
 
 
