@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +115,25 @@ def score(decoded: Sequence[Decoded]) -> Evaluation:
         upper_runs=sum(c.upper_runs for c in counters),
         steps=sum(c.steps for c in counters),
     )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Another setting, and what sets the model apart from it."""
+
+    name: str  # as asked for
+    evaluation: Evaluation
+    difference: WerDifference  # the model minus this one
+    model_sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "setting": self.name,
+            "wer_difference": self.difference.wer,
+            "wer_difference_ci95": self.difference.wer_ci95,
+            **asdict(self.evaluation),
+            "model_sha256": self.model_sha256,
+        }
 
 
 def compare(first: Sequence[Decoded], second: Sequence[Decoded]) -> WerDifference:

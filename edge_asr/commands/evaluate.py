@@ -14,11 +14,10 @@ import click
 from edge_asr.audio import AS_RECORDED
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
-from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
+from edge_asr.evaluation import Compared, Decoded, Evaluation, Setting, compare, decode, score
 from edge_asr.file_hash import file_sha256
 from edge_asr.json_text import json_text
 from edge_asr.manifest import read_manifest
-from edge_asr.metrics import WerDifference
 from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.recognizer import Recognizer
 from edge_asr.terminal.model import model_or_shipped, open_model
@@ -194,25 +193,6 @@ def command(
     else:
         on = f"{threads} thread(s), backend {backend_name}"
         print_evaluation(evaluation, on, f"{settings[0].model.name} (sha256 {model_sha256[:12]}…)", compared)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Another setting, and what sets the model apart from it."""
-
-    name: str  # as asked for
-    evaluation: Evaluation
-    difference: WerDifference  # the model minus this one
-    model_sha256: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "setting": self.name,
-            "wer_difference": self.difference.wer,
-            "wer_difference_ci95": self.difference.wer_ci95,
-            **dataclasses.asdict(self.evaluation),
-            "model_sha256": self.model_sha256,
-        }
 
 
 def open_settings(

@@ -48,6 +48,11 @@ def cache_folder() -> Path:
     return folder
 
 
+def names_size(model: Path | str) -> bool:
+    """Whether it is the size of a shipped model, and no path."""
+    return str(model) in CHECKPOINTS
+
+
 def shipped_checkpoint(size: str = BASE) -> Path:
     """Raises EdgeAsrError where the package came without it."""
     path = FOLDER / CHECKPOINTS[size]
