@@ -17,7 +17,7 @@ from edge_asr.sound.level import change_level
 
 
 @dataclass(frozen=True)
-class Setting:
+class ModelAtThreshold:
     """A file at a threshold."""
 
     model: Path  # the `.pte`
@@ -32,7 +32,7 @@ class Decoded:
     utterance: Utterance
     speed: float  # it was played at; 1 as recorded
     gain_db: float  # by which it was louder; 0 as recorded
-    setting: Setting
+    setting: ModelAtThreshold
     result: Result
 
 
@@ -62,7 +62,7 @@ class Evaluation:
 
 
 def decode(
-    settings: Sequence[Setting],
+    settings: Sequence[ModelAtThreshold],
     utterances: Iterable[Utterance],
     speeds: Sequence[float] = (AS_RECORDED,),
     gain_db: float = 0.0,

@@ -14,7 +14,7 @@ import click
 from edge_asr.audio import AS_RECORDED
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
-from edge_asr.evaluation import Compared, Decoded, Evaluation, Setting, compare, decode, score
+from edge_asr.evaluation import Compared, Decoded, Evaluation, ModelAtThreshold, compare, decode, score
 from edge_asr.file_hash import file_sha256
 from edge_asr.json_text import json_text
 from edge_asr.manifest import read_manifest
@@ -173,7 +173,7 @@ def command(
         file = stack.enter_context(hypotheses.open("w", encoding="utf-8")) if hypotheses else None
         asked = [Named("", model, threshold), *(dataclasses.replace(a, model=a.model or model) for a in against)]
         settings = open_settings(stack, asked, threads, backend)
-        heard: dict[Setting, list[Decoded]] = {setting: [] for setting in settings}
+        heard: dict[ModelAtThreshold, list[Decoded]] = {setting: [] for setting in settings}
         advance = stack.enter_context(progress_bar("evaluating", len(heard) * len(speeds) * len(utterances)))
         for item in decode(list(heard), utterances, speeds, gain_db):
             heard[item.setting].append(item)
@@ -197,14 +197,14 @@ def command(
 
 def open_settings(
     stack: contextlib.ExitStack, asked: Sequence[Named], threads: int, backend: str | None
-) -> list[Setting]:
+) -> list[ModelAtThreshold]:
     """Each file is loaded once, whatever its thresholds. Raises EdgeAsrError."""
     paths = [model_or_shipped(named.model) for named in asked]
     loaded: dict[Path, Recognizer] = {}
     for path in dict.fromkeys(paths):
         loaded[path] = stack.enter_context(open_model(path, threads, backend))
     return [
-        Setting(
+        ModelAtThreshold(
             model=path,
             recognizer=loaded[path],
             threshold=loaded[path].metadata.default_threshold if named.threshold is None else named.threshold,

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from edge_asr.audio import AudioReader, RawFormat, duration_s
-from edge_asr.commands.decoding import Heard, decode
+from edge_asr.commands.decoding import DecodedInput, decode
 from edge_asr.commands.live_text import FlowingText, LiveText, NoText, ShownText
 from edge_asr.ctc import Word
 from edge_asr.errors import EdgeAsrError
@@ -165,7 +165,7 @@ class Output:
             click.secho(one_line(str(name)), dim=True)
         return LiveText(sys.stdout) if self._live else FlowingText(sys.stdout)
 
-    def good(self, name: Path, heard: Heard, backend: str, interrupted: bool) -> None:
+    def good(self, name: Path, heard: DecodedInput, backend: str, interrupted: bool) -> None:
         if self._as_json:
             trouble = {} if heard.trouble is None else {"error": one_line(heard.trouble)}
             facts = {"interrupted": interrupted, "warnings": heard.warnings, **trouble}

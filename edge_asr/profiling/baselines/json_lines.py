@@ -33,7 +33,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Transcript:
     """One recording."""
 
     text: str
@@ -45,7 +45,7 @@ class Transcriber(Protocol):
 
     sample_rate_hz: int
 
-    def hear(self, samples: np.ndarray) -> Iterator[Piece | Heard]:
+    def hear(self, samples: np.ndarray) -> Iterator[Piece | Transcript]:
         """samples float32 [n] at `sample_rate_hz`, streamed: the pieces as they come, then the whole."""
 
 
@@ -106,7 +106,7 @@ def print_lines(runtime: str, load: Callable[[], Transcriber], options: ProcessO
         print_json(first | facts(runtime, load_ms, options.threads))
 
 
-def counters_of(heard: Heard) -> dict[str, Any]:
+def counters_of(heard: Transcript) -> dict[str, Any]:
     """Without what the runtime does not count."""
     counted = asdict(heard.counters)
     if not heard.counters.frames:
