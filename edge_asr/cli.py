@@ -12,7 +12,7 @@ from edge_asr.terminal.process import run
 
 # in the order of the help
 COMMANDS = (
-    *("transcribe", "evaluate", "export", "inspect", "train", "synthesize", "demo", "native", "bundle"),
+    *("transcribe", "evaluate", "export", "inspect", "adopt", "train", "synthesize", "demo", "native", "bundle"),
     *("profile", "sweep", "compare"),
 )
 

@@ -10,6 +10,7 @@ EXPORT = ("torch", "executorch", "safetensors", "filelock")
 EXTRAS = {  # extra -> modules that it must bring
     "export": EXPORT,
     "train": (*EXPORT, "sentencepiece"),
+    "adopt": (*EXPORT, "sentencepiece", "huggingface_hub"),
     "baselines": (*EXPORT, "onnx", "onnxscript", "onnxruntime", "pocketsphinx"),
     "sweep": ("matplotlib",),
 }

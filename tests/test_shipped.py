@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from edge_asr_export.build import BuildReport
 
 from edge_asr import shipped
 from edge_asr.contract import sealed
@@ -24,6 +23,7 @@ from edge_asr.file_hash import file_sha256
 from edge_asr.native.build import Build
 from edge_asr.native.library import LIBRARY_VARIABLE
 from edge_asr.terminal.model import checkpoint_or_shipped, model_or_shipped
+from edge_asr_export.build import BuildReport
 from tests.outcome import Run
 
 REPOSITORY = Path(__file__).parent.parent

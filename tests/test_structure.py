@@ -20,9 +20,12 @@ IMPORTED_BY = {
     "edge_asr.cli": {"edge_asr.__main__"},
     "edge_asr.profiling": {"edge_asr.commands"},
     "edge_asr.training": {"edge_asr.commands"},
+    "edge_asr.adoption": {"edge_asr.commands"},
     "edge_asr.terminal": {"edge_asr.__main__", "edge_asr.cli", "edge_asr.commands", "edge_asr.profiling"},
     "edge_asr_export": {"edge_asr.commands", "edge_asr.profiling", "edge_asr.shipped"},
-    "edge_asr.model": {"edge_asr.commands", "edge_asr.profiling", "edge_asr.training", "edge_asr_export"},
+    "edge_asr.model": {
+        *("edge_asr.adoption", "edge_asr.commands", "edge_asr.profiling", "edge_asr.training", "edge_asr_export")
+    },
 }
 
 

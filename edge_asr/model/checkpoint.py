@@ -11,8 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from edge_asr.errors import EdgeAsrError
-from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import GatedCtc
+from edge_asr.model.registry import build_encoder
 from edge_asr.tokens import Tokens
 
 FORMAT = "edge-asr checkpoint 1"
@@ -22,7 +23,7 @@ FORMAT = "edge-asr checkpoint 1"
 class Checkpoint:
     """Weights with all that is needed to use them."""
 
-    model: GatedEncoder  # in eval mode
+    model: GatedCtc  # in eval mode
     tokens: Tokens
     default_threshold: float  # the gate's threshold where the user names none
     training: dict[str, str] = field(default_factory=dict)  # config hash, steps, git commit: identity, not code
@@ -32,7 +33,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write atomically, weights as float16: half the size, and far finer than the int8 they are exported to."""
     header = {
         "format": FORMAT,
-        "config": checkpoint.model.config.to_json(),
+        "architecture": checkpoint.model.architecture,
+        "config": json.dumps(checkpoint.model.to_dict()),
         "pieces": json.dumps(checkpoint.tokens.pieces),
         "default_threshold": repr(checkpoint.default_threshold),
         "training": json.dumps(checkpoint.training),
@@ -56,12 +58,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if header.get("format") != FORMAT:
         raise EdgeAsrError(f"{path}: not an edge-asr checkpoint (expected format '{FORMAT}')")
     try:
-        config = EncoderConfig.from_dict(json.loads(header["config"]))
-        model = GatedEncoder(config)
+        architecture = header.get("architecture", GatedEncoder.architecture)  # older headers name none
+        model = build_encoder(architecture, json.loads(header["config"]))
         model.load_state_dict(weights)
-        tokens = Tokens(pieces=tuple(json.loads(header["pieces"])), blank_id=config.blank_id)
-        if len(tokens.pieces) != config.vocabulary:
-            raise ValueError(f"{len(tokens.pieces)} pieces for a vocabulary of {config.vocabulary}")
+        tokens = Tokens(pieces=tuple(json.loads(header["pieces"])), blank_id=model.spec.blank_id)
+        if len(tokens.pieces) != model.spec.vocabulary:
+            raise ValueError(f"{len(tokens.pieces)} pieces for a vocabulary of {model.spec.vocabulary}")
         return Checkpoint(
             model=model.eval(),
             tokens=tokens,

@@ -71,6 +71,11 @@ def rotate(x: Tensor, same: Tensor, swapped: Tensor) -> Tensor:
     return x * same + torch.cat([second, first], dim=-1) * swapped
 
 
+def key_bias(valid: Tensor) -> Tensor:
+    """Valid rows [B, R, 1], 1.0 or 0.0 -> what is added to attention scores, [B, 1, R]."""
+    return ((valid - 1.0) * -MASKED).reshape(valid.shape[0], 1, valid.shape[1])
+
+
 class Attention(nn.Module):
     """Multi-head attention of a chunk over itself and its left context."""
 
@@ -145,11 +150,12 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, valid: Tensor, turn: tuple[Tensor, Tensor], key_bias: Tensor, left: LeftContext
+        self, x: Tensor, valid: Tensor, turn: tuple[Tensor, Tensor] | None, key_bias: Tensor, left: LeftContext
     ) -> Tensor:
-        """x [B, F, W]; valid [B, F, 1]; turn, of `rotation`; key_bias [heads * B, 1, left + F], or of a batch of one
-        [1, 1, left + F] -> [B, F, W]."""
+        """x [B, F, W]; valid [B, F, 1]; turn, of `rotation`, where there is attention; key_bias
+        [heads * B, 1, left + F], or of a batch of one [1, 1, left + F] -> [B, F, W]."""
         if self.attention is not None:
+            assert turn is not None
             x = x + self.dropout(self.attention(x, turn, key_bias, left))
         x = x + self.dropout(self.convolution(x, valid, left))
         return x + self.dropout(self.feed_forward(x))

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge_asr.model.config import EncoderConfig
-from edge_asr.model.encoder import EncoderOutput
+from edge_asr.model.gated import EncoderOutput
 
 
 def ctc_per_token(log_probs: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor, blank_id: int) -> Tensor:

@@ -72,10 +72,10 @@ def take_over(model: GatedEncoder, checkpoint: Path) -> None:
     factorized ones: see `factorized_start`. Raises EdgeAsrError where anything else differs."""
     start = load_checkpoint(checkpoint).model
     weights, own = start.state_dict(), model.state_dict()
-    if model.config.factorized and not start.config.factorized:
+    if model.spec.labels_wait and not start.spec.labels_wait:
         for prefix in ("lower.head.", "upper.head."):
             head = {name: weights.pop(prefix + name) for name in ("weight", "bias")}
-            parts = factorized_start(head, start.config.blank_id)
+            parts = factorized_start(head, start.spec.blank_id)
             weights |= {prefix + name: value for name, value in parts.items()}
     above = [name for name in weights if name.startswith("upper.stack.layers.") and name not in own]
     fresh = {name: value for name, value in own.items() if name.startswith("lower.gate.") and name not in weights}

@@ -18,7 +18,7 @@ from edge_asr.errors import EdgeAsrError
 T = TypeVar("T")
 
 DISTILLATIONS = ("kept", "all", "blank", "labels")  # what they teach is told at `model.losses.distillation`
-SKIPPED = ("blank", "intermediate")  # as `model.encoder.GatedEncoder.skipped_line` tells
+SKIPPED = ("blank", "intermediate")  # as `model.gated.GatedCtc.skipped_line` tells
 CHOICES = {"on_fault": ("fatal", "skip"), "distillation": DISTILLATIONS, "skipped": SKIPPED}  # field -> what it takes
 
 

@@ -205,7 +205,7 @@ class Trainer:
             if self.config.augmentation.warp:
                 mel = warp_bands(mel, self.model.config.front_end, self.config.augmentation.warp, rng)
             if progress.step >= training.spec_augment_from_step:
-                mel = mask_mel(mel, batch.frames * EncoderConfig.SUBSAMPLING, self.config.augmentation, rng)
+                mel = mask_mel(mel, batch.frames * self.model.spec.feature_rows, self.config.augmentation, rng)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.model(
                 mel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edge_asr.model.encoder import EncoderOutput
+from edge_asr.model.gated import EncoderOutput
 from edge_asr.model.losses import (
     consistency,
     ctc_per_token,

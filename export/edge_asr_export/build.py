@@ -8,21 +8,16 @@ import hashlib
 import importlib.metadata
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from torch import nn
 
 from edge_asr import __version__
 from edge_asr.contract import CONTRACT_VERSION, PRECISIONS, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.file_hash import file_sha256
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint
-from edge_asr.model.config import EncoderConfig
-from edge_asr.model.encoder import GatedEncoder
 from edge_asr.source_identity import git_commit
 from edge_asr_export.eager import EagerBackend
 from edge_asr_export.inspect import inspect_pte
@@ -91,62 +86,47 @@ def build(
 
 def verify(path: Path, reference: EagerBackend, precision: str) -> dict[str, float | str]:
     """Structure, then behaviour. Raises EdgeAsrError."""
-    factorized = reference.encoder.config.factorized
-    check_structure(inspect_pte(path), precision, linears_of_lower_layers(reference.encoder) if factorized else None)
+    encoder = reference.encoder
+    labels_wait = encoder.spec.labels_wait
+    check_structure(inspect_pte(path), precision, encoder.always_run() if labels_wait else None)
     checks: dict[str, float | str] = {"structure": "a branch for each stack, delegated; nothing heavy outside"}
-    if factorized:
+    if labels_wait:
         checks["labels"] = "only inside the branch"
     return checks | (verify_fp32 if precision == "fp32" else verify_text)(path, reference)
 
 
-def linears_of_lower_layers(encoder: GatedEncoder) -> Counter[tuple[int, int]]:
-    """Inputs and outputs of the linears that run on every frame, the head's left out -> how many have them."""
-    modules = [*encoder.subsampling.modules(), *encoder.lower.stack.modules()]
-    return Counter((layer.in_features, layer.out_features) for layer in modules if isinstance(layer, nn.Linear))
-
-
 def with_chunk(checkpoint: Checkpoint, chunk_ms: int | None) -> Checkpoint:
     """The same weights at another chunk length. Raises EdgeAsrError where it does not fit the frames or the context."""
-    config = checkpoint.model.config
     if chunk_ms is None:
         return checkpoint
-    frames, rest = divmod(chunk_ms, config.frame_ms)
+    frame_ms = checkpoint.model.spec.frame_ms
+    frames, rest = divmod(chunk_ms, frame_ms)
     try:
         if rest or not frames:
-            raise ValueError(f"a chunk is a whole number of frames of {config.frame_ms:g} ms")
-        changed = dataclasses.replace(config, chunk_frames=int(frames))
-        changed.validate()
+            raise ValueError(f"a chunk is a whole number of frames of {frame_ms:g} ms")
+        return dataclasses.replace(checkpoint, model=checkpoint.model.with_chunk(int(frames)))
     except ValueError as error:
-        raise EdgeAsrError(f"--chunk-ms {chunk_ms}: {error}; try {', '.join(possible_chunks_ms(config))}") from None
-    model = GatedEncoder(changed).eval()
-    model.load_state_dict(checkpoint.model.state_dict())
-    return dataclasses.replace(checkpoint, model=model)
-
-
-def possible_chunks_ms(config: EncoderConfig) -> list[str]:
-    """Chunk lengths that a model's left context and convolutions allow."""
-    longest_tail = max(config.lower.conv_tail, config.upper.conv_tail)
-    fits = [n for n in range(longest_tail, config.left_context_frames + 1) if config.left_context_frames % n == 0]
-    return [f"{n * config.frame_ms:g}" for n in fits]
+        fits = ", ".join(f"{count * frame_ms:g}" for count in checkpoint.model.possible_chunks())
+        raise EdgeAsrError(f"--chunk-ms {chunk_ms}: {error}; try {fits}") from None
 
 
 def describe(checkpoint: Checkpoint, path: Path, precision: str) -> Metadata:
     """The metadata that travels in the file."""
-    config = checkpoint.model.config
+    spec = checkpoint.model.spec
     identity = {"checkpoint_sha256": file_sha256(path)}
     versions = {name: importlib.metadata.version(name) for name in ("executorch", "torch", "torchao")}
     return Metadata(
         contract_version=CONTRACT_VERSION,
-        sample_rate_hz=config.front_end.sample_rate_hz,
-        chunk_samples=config.chunk_frames * config.frame_samples,
-        chunk_frames=config.chunk_frames,
-        frame_samples=config.frame_samples,
-        blank_id=config.blank_id,
+        sample_rate_hz=spec.sample_rate_hz,
+        chunk_samples=spec.chunk_frames * spec.frame_samples,
+        chunk_frames=spec.chunk_frames,
+        frame_samples=spec.frame_samples,
+        blank_id=spec.blank_id,
         pieces=checkpoint.tokens.pieces,
         default_threshold=checkpoint.default_threshold,
         precision=precision,
-        lower_layers=config.lower.layers,
-        upper_layers=config.upper.layers,
+        lower_layers=spec.lower_layers,
+        upper_layers=spec.upper_layers,
         training=checkpoint.training | identity,
         exporter={"edge_asr": __version__, "git_commit": git_commit()} | versions,
     )

@@ -7,7 +7,7 @@ import torch
 
 from edge_asr.backends.protocol import StepResult
 from edge_asr.contract import Metadata
-from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import GatedCtc
 from edge_asr_export.program import StreamingProgram
 
 
@@ -16,7 +16,7 @@ class EagerBackend:
 
     name = "eager"
 
-    def __init__(self, encoder: GatedEncoder, metadata: Metadata) -> None:
+    def __init__(self, encoder: GatedCtc, metadata: Metadata) -> None:
         self.metadata = metadata
         self.encoder = encoder
         self.program = StreamingProgram(encoder)

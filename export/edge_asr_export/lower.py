@@ -34,10 +34,10 @@ from torch.export import ExportedProgram
 
 from edge_asr.contract import METADATA, STEP, Metadata, sealed
 from edge_asr.errors import EdgeAsrError
-from edge_asr.model.config import EncoderConfig, StackConfig
-from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import block_sizes
-from edge_asr_export.blocks import Blocks, LowerBlock, UpperBlock, initial_past
+from edge_asr.model.gated import GatedCtc
+from edge_asr.model.streams import lower_example, upper_example
+from edge_asr_export.blocks import Blocks
 from edge_asr_export.memory import PlanBranchesApart, branches
 from edge_asr_export.processes import run_side_by_side
 from edge_asr_export.program import StreamingProgram
@@ -158,52 +158,24 @@ def compose(step: ExportedProgram, constants: dict[str, Tensor]) -> EdgeProgramM
     )
 
 
-def stack_example(config: EncoderConfig, stack: StackConfig, rows: int) -> tuple[Tensor, ...]:
-    """What both blocks take after their rows, in their shapes: valid, cos, sin, past."""
-    angles = torch.ones(1, rows, 1, stack.head_width) if stack.attention else torch.zeros(1, config.chunk_frames, 1, 1)
-    return (torch.ones(1, rows, 1), angles, angles.clone(), *initial_past(stack, config.left_context_frames))
-
-
-def lower_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
-    """Inputs of `LowerBlock` in their shapes."""
-    config = encoder.config
-    return (
-        torch.zeros(1, config.chunk_frames * config.SUBSAMPLING, config.front_end.fft_size + 2),
-        torch.zeros(1, 1, 1),
-        torch.zeros(1, 1, config.front_end.mels),
-        torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
-        *stack_example(config, config.lower, config.chunk_frames),
-    )
-
-
-def upper_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
-    """Inputs of `UpperBlock` in their shapes."""
-    config = encoder.config
-    rows = block_sizes(config.chunk_frames)[-1]
-    return (torch.zeros(1, rows, config.lower.width), *stack_example(config, config.upper, rows))
-
-
-def step_example(encoder: GatedEncoder) -> tuple[Tensor, ...]:
+def step_example(encoder: GatedCtc) -> tuple[Tensor, ...]:
     """Inputs of the contract's `step` in their shapes."""
-    config = encoder.config
-    samples = config.chunk_frames * config.frame_samples
+    spec = encoder.spec
     return (
-        torch.zeros(1, samples),
-        torch.tensor([config.chunk_frames]),
+        torch.zeros(1, spec.chunk_frames * spec.frame_samples),
+        torch.tensor([spec.chunk_frames]),
         torch.tensor([0.9]),
         torch.tensor([0]),
         torch.tensor([0]),
     )
 
 
-def lower_blocks(encoder: GatedEncoder, progress: Callable[[str], None]) -> tuple[Lowered, ...]:
-    """`LowerBlock`, then `UpperBlock` of each size: nearly all of the time that an export takes."""
-    sizes = block_sizes(encoder.config.chunk_frames)
-    calls = {"the lower stack": partial(lower_alone, LowerBlock(encoder), lower_example(encoder))}
-    for size in sizes:
-        calls[f"the upper stack's block of {size} rows"] = partial(
-            lower_alone, UpperBlock(encoder, size), upper_example(encoder)
-        )
+def lower_blocks(encoder: GatedCtc, progress: Callable[[str], None]) -> tuple[Lowered, ...]:
+    """The lower stack's block, then the upper one's of each size: nearly all of the time that an export takes."""
+    blocks = Blocks.of(encoder)
+    calls = {"the lower stack": partial(lower_alone, blocks.lower, lower_example(encoder))}
+    for size, upper in zip(block_sizes(encoder.spec.chunk_frames), blocks.uppers, strict=True):
+        calls[f"the upper stack's block of {size} rows"] = partial(lower_alone, upper, upper_example(encoder))
 
     def tell(done: int) -> None:
         progress(f"lowering the stacks, {done} of {len(calls)} blocks done")
@@ -219,7 +191,7 @@ def trace_patterns() -> None:
     sdpa.get_graphs()
 
 
-def build_program(encoder: GatedEncoder, metadata: Metadata, progress: Callable[[str], None]) -> bytes:
+def build_program(encoder: GatedCtc, metadata: Metadata, progress: Callable[[str], None]) -> bytes:
     """A (quantized) encoder in eval mode -> the bytes of a `.pte`, trailer included. Takes a minute or more."""
     with quiet(), torch.no_grad():
         lower, *uppers = (DelegateCall(lowered) for lowered in lower_blocks(encoder, progress))

@@ -1,24 +1,20 @@
 """The streaming program in eager PyTorch: one step of a stream, with its state in buffers.
 
-`StreamingProgram` is both the reference that a `.pte` is verified against and, with `upper` replaced by its lowered
-form, the module that is exported (`edge_asr_export.lower`). It composes the modules that training uses, so the
-arithmetic is written once.
+`StreamingProgram` is both the reference that a `.pte` is verified against and, with its blocks replaced by their
+lowered forms, the module that is exported (`edge_asr_export.lower`). It knows no architecture: it owns the gate, the
+rows that wait, the blocks, the branches and the copying of state, and asks a `GatedCtc` for everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
-from edge_asr.model.config import EncoderConfig
-from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import block_sizes, extend_spikes, find_spikes
-from edge_asr_export.blocks import Blocks, LowerBlock, UpperBlock, initial_past
-
-# State of what runs in the delegate of the lower stack, before the stack.
-FRONT_STATE = ("level", "mel_tail", "first_tail")
+from edge_asr.model.gated import GatedCtc
+from edge_asr_export.blocks import Blocks
 
 
 class StreamingProgram(nn.Module):
@@ -37,53 +33,41 @@ class StreamingProgram(nn.Module):
     almost_full: Tensor  # int64 [1], F - 1
     patience: Tensor  # int64 [1], frames that the oldest waiting frame may be behind the chunk's first
     size_0: Tensor  # int64 [1], the least of the `block_sizes`; the others, but for the last, have one each, too
-    no_angles: Tensor  # [1, F, 1, 1], what a stack without attention is given for angles, and never reads
-    # State: the past of the front end, of the lower stack, of the gate and of the upper stack. Zeros start a stream.
-    samples_tail: Tensor  # [1, tail_samples]
-    level: Tensor  # [1, 1, 1], see `model.level`
-    mel_tail: Tensor  # [1, 1, mels]
-    first_tail: Tensor  # [1, channels, 1, mels / 2]
+    # State: what the encoder names, and the gate's and the blocks'. Zeros start a stream.
     next_frame: Tensor  # int64 [1], number of the chunk's first frame
     spikes_tail: Tensor  # [1, spike_right], last spikes of the chunk before
-    waiting_rows: Tensor  # [F, lower width], what `LowerBlock` gave for kept frames that wait for a block
+    waiting_rows: Tensor  # [F, handed width], what the lower stack handed over of kept frames that wait for a block
     waiting_index: Tensor  # int64 [F], their frame numbers
     waiting_count: Tensor  # int64 [1], how many there are, less than F
 
-    def __init__(self, encoder: GatedEncoder, lowered: Blocks | None = None) -> None:
-        """`lowered` stand in for `LowerBlock` and `UpperBlock`: their lowered forms, when exporting."""
+    def __init__(self, encoder: GatedCtc, lowered: Blocks | None = None) -> None:
+        """`lowered` stand in for the encoder's own blocks: their lowered forms, when exporting."""
         super().__init__()
-        config = encoder.config
-        self.config: EncoderConfig = config
-        self.front_end = encoder.front_end
-        self.lower_rotary = encoder.lower_rotary
-        self.upper_rotary = encoder.upper_rotary
-        *smaller, capacity = sizes = block_sizes(config.chunk_frames)
-        blocks = lowered or Blocks(LowerBlock(encoder), tuple(UpperBlock(encoder, size) for size in sizes))
+        self.spec = spec = encoder.spec
+        self.outside = encoder.streamed_outside()
+        self.upper_positions = encoder.streamed_positions()
+        blocks = lowered or Blocks.of(encoder)
         self.lower, self.uppers = blocks.lower, nn.ModuleList(blocks.uppers)
-        left, frames = config.left_context_frames, config.chunk_frames
-        state = {
-            "samples_tail": torch.zeros(1, config.front_end.tail_samples),
-            "level": torch.zeros(1, 1, 1),
-            "mel_tail": torch.zeros(1, 1, config.front_end.mels),
-            "first_tail": torch.zeros(1, config.subsampling_channels, 1, encoder.subsampling.bands[1]),
+        own = {
             "next_frame": torch.zeros(1, dtype=torch.int64),
-            "spikes_tail": torch.zeros(1, config.gate.spike_right),
-            "waiting_rows": torch.zeros(frames, config.lower.width),
-            "waiting_index": torch.zeros(frames, dtype=torch.int64),
+            "spikes_tail": torch.zeros(1, spec.gate.spike_right),
+            "waiting_rows": torch.zeros(spec.chunk_frames, spec.handed_width),
+            "waiting_index": torch.zeros(spec.chunk_frames, dtype=torch.int64),
             "waiting_count": torch.zeros(1, dtype=torch.int64),
         }
-        state |= {f"lower_past_{i}": past for i, past in enumerate(initial_past(config.lower, left))}
-        state |= {f"upper_past_{i}": past for i, past in enumerate(initial_past(config.upper, left))}
+        outside, lower, upper = encoder.outside_state(), encoder.lower_state(), encoder.upper_state()
+        self.outside_names, self.lower_names, self.upper_names = list(outside), list(lower), list(upper)
+        state = outside | own | lower | upper
         self.state_names = list(state)
+        *smaller, capacity = block_sizes(spec.chunk_frames)
         constants = {
             "positions": torch.arange(capacity),
             "ends": torch.arange(1, capacity + 1).reshape(-1, 1),
             "zero": torch.tensor([0]),
             "one": torch.tensor([1]),
-            "almost_full": torch.tensor([frames - 1]),
-            "patience": torch.tensor([(config.gate.max_wait_chunks - 1) * frames]),
+            "almost_full": torch.tensor([spec.chunk_frames - 1]),
+            "patience": torch.tensor([(spec.gate.max_wait_chunks - 1) * spec.chunk_frames]),
             **{f"size_{number}": torch.tensor([size]) for number, size in enumerate(smaller)},
-            "no_angles": torch.zeros(1, frames, 1, 1),
         }
         for name, value in (constants | state).items():
             self.register_buffer(name, value)
@@ -93,7 +77,7 @@ class StreamingProgram(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The contract's `step`."""
         state = self.state_at_start(reset)
-        chunk = self.positions[: self.config.chunk_frames]
+        chunk = self.positions[: self.spec.chunk_frames]
         index = state["next_frame"] + chunk
         valid = (chunk < frames).to(torch.float32)
         partial, blank, handed = self.run_lower(state, pcm, frames, index, valid)
@@ -119,9 +103,9 @@ class StreamingProgram(nn.Module):
         starts = (self.zero < reset).reshape(())
         return dict(zip(self.state_names, branch(starts, zeros, kept, buffers), strict=True))
 
-    def set_past(self, stack: str, past: list[Tensor]) -> None:
-        for number, value in enumerate(past):
-            getattr(self, f"{stack}_past_{number}").copy_(value)
+    def set_state(self, names: list[str], values: Iterable[Tensor]) -> None:
+        for name, value in zip(names, values, strict=True):
+            getattr(self, name).copy_(value)
 
     def run_lower(
         self, state: dict[str, Tensor], pcm: Tensor, frames: Tensor, index: Tensor, valid: Tensor
@@ -130,40 +114,29 @@ class StreamingProgram(nn.Module):
 
         A step at the end of the stream, that only empties what waits, takes no frames: then all three are zeros.
         """
-        samples = torch.cat([state["samples_tail"], pcm], dim=1)
-        spectrum = self.front_end.spectrum(samples)
-        size, vocabulary, width = self.config.chunk_frames, self.config.vocabulary, self.config.lower.width
+        inputs, outside = self.outside(pcm, index, *(state[name] for name in self.outside_names))
+        size, vocabulary, width = self.spec.chunk_frames, self.spec.vocabulary, self.spec.handed_width
+        given = len(inputs) + 1  # and which frames are real
 
         def ran(*operands):  # type: ignore[no-untyped-def]
             return self.lower(*operands)
 
-        def skipped(spectrum, level, mel_tail, first_tail, valid, cos, sin, *past):  # type: ignore[no-untyped-def]
-            zeros = [spectrum.new_zeros(shape) for shape in ((size, vocabulary), (1, size), (size, width))]
-            return (*zeros, *(state.clone() for state in (level, mel_tail, first_tail, *past)))
+        def skipped(*operands):  # type: ignore[no-untyped-def]
+            zeros = [operands[0].new_zeros(shape) for shape in ((size, vocabulary), (1, size), (size, width))]
+            return (*zeros, *(value.clone() for value in operands[given:]))
 
-        front = [state[name] for name in FRONT_STATE]
-        angles = self.angles("lower", index)
-        operands = (spectrum, *front, valid.reshape(1, -1, 1), *angles, *past_of("lower", state))
+        operands = (*inputs, valid.reshape(1, -1, 1), *(state[name] for name in self.lower_names))
         some = (self.zero < frames).reshape(())
         partial, blank, handed, *new = branch(some, ran, skipped, operands)
-        self.samples_tail.copy_(samples[:, samples.shape[1] - self.samples_tail.shape[1] :])
-        for name, value in zip(FRONT_STATE, new, strict=False):
-            getattr(self, name).copy_(value)
-        self.set_past("lower", new[len(FRONT_STATE) :])
+        self.set_state(self.outside_names, outside)
+        self.set_state(self.lower_names, new)
         return partial, blank, handed
-
-    def angles(self, stack: str, index: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin of frame numbers [F] for a stack's attention, where it has any."""
-        if not getattr(self.config, stack).attention:
-            return self.no_angles, self.no_angles
-        cos, sin = getattr(self, f"{stack}_rotary")(index.reshape(1, -1))
-        return cos, sin
 
     def decide(self, state: dict[str, Tensor], blank: Tensor, valid: Tensor, threshold: Tensor) -> Tensor:
         """Blank probability [1, F] -> which frames go up: float32 [F], 1.0 or 0.0."""
-        right = self.config.gate.spike_right
+        right = self.spec.gate.spike_right
         spikes = find_spikes(blank, threshold) * valid
-        keep = extend_spikes(spikes, state["spikes_tail"], self.config.gate)
+        keep = extend_spikes(spikes, state["spikes_tail"], self.spec.gate)
         if right:
             self.spikes_tail.copy_(spikes[:, spikes.shape[1] - right :])
         return keep.reshape(-1) * valid
@@ -171,12 +144,12 @@ class StreamingProgram(nn.Module):
     def run_upper(
         self, state: dict[str, Tensor], handed: Tensor, keep: Tensor, index: Tensor, flush: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Append the kept frames [F, lower width] to those that wait; run a block of all of them if it is due, as
+        """Append the kept frames [F, handed width] to those that wait; run a block of all of them if it is due, as
         `gate.plan_blocks` says.
 
         -> log probabilities [2 F, V], their frame numbers [2 F] (-1 where empty), frames still waiting [1].
         """
-        size = self.config.chunk_frames
+        size = self.spec.chunk_frames
         rows = torch.cat([state["waiting_rows"], handed], dim=0)
         indices = torch.cat([state["waiting_index"], index], dim=0)
         waited = self.positions[:size] < state["waiting_count"]
@@ -208,12 +181,12 @@ class StreamingProgram(nn.Module):
     def run_block(
         self, state: dict[str, Tensor], run: Tensor, taken: Tensor, rows: Tensor, filled: Tensor, index: Tensor
     ) -> Tensor:
-        """The branch: upper stack or nothing, on rows [2 F, lower width] of which the first `taken` [1] are real, as
+        """The branch: upper stack or nothing, on rows [2 F, handed width] of which the first `taken` [1] are real, as
         `filled` [2 F] says too.
 
         -> log probabilities [2 F, V]; zeros where it did not run.
         """
-        vocabulary, larger = self.config.vocabulary, len(self.uppers) - 1
+        vocabulary, larger = self.spec.vocabulary, len(self.uppers) - 1
 
         def on_size(number):  # type: ignore[no-untyped-def]
             """On a block of this size, or of a larger one where it does not hold what was taken."""
@@ -227,9 +200,9 @@ class StreamingProgram(nn.Module):
             return here_or_larger if number < larger else here
 
         def ran(index, *operands):  # type: ignore[no-untyped-def]
-            """Angles are 6 % of a skipping step, if they are made before it is known that nobody asks for them."""
+            """Positions are 6 % of a skipping step, if they are made before it is known that nobody asks for them."""
             too_small, (rows, filled, *past) = operands[:larger], operands[larger:]
-            return on_size(0)(*too_small, rows, filled, *self.angles("upper", index), *past)
+            return on_size(0)(*too_small, rows, filled, *self.upper_positions(index.reshape(1, -1)), *past)
 
         def skipped(index, *operands):  # type: ignore[no-untyped-def]
             rows, _, *past = operands[larger:]
@@ -237,15 +210,10 @@ class StreamingProgram(nn.Module):
 
         too_small = [(getattr(self, f"size_{number}") < taken).reshape(()) for number in range(larger)]
         block = (rows.reshape(1, *rows.shape), filled.reshape(1, -1, 1))
-        operands = (index, *too_small, *block, *past_of("upper", state))
+        operands = (index, *too_small, *block, *(state[name] for name in self.upper_names))
         final, *past = branch((self.zero < run).reshape(()), ran, skipped, operands)
-        self.set_past("upper", past)
+        self.set_state(self.upper_names, past)
         return final
-
-
-def past_of(stack: str, state: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """What the layers of a stack keep, of the whole state, in their order."""
-    return tuple(value for name, value in state.items() if name.startswith(f"{stack}_past_"))
 
 
 def branch(

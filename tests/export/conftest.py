@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edge_asr_export.lower import build_program
-from edge_asr_export.quantize import quantize
 
 from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr_export.lower import build_program
+from edge_asr_export.quantize import quantize
 from tests.conftest import made_once
 from tests.model.conftest import with_learned_gate
 

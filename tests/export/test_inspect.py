@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from edge_asr_export.inspect import inspect_pte
-from edge_asr_export.program import StreamingProgram
 from executorch.exir import to_edge
 from executorch.exir._serialize._program import deserialize_pte_binary
 from torch import Tensor, nn
@@ -21,6 +19,8 @@ from torch import Tensor, nn
 from edge_asr.contract import TRAILER, sealed
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr_export.inspect import inspect_pte
+from edge_asr_export.program import StreamingProgram
 from tests.export.conftest import CONFIG, describe
 
 pytestmark = pytest.mark.slow

@@ -6,10 +6,10 @@ import pickle
 
 import pytest
 import torch
-from edge_asr_export.lower import DelegateCall, lower_alone, quiet
 from torch import Tensor, nn
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr_export.lower import DelegateCall, lower_alone, quiet
 
 
 class Block(nn.Module):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from edge_asr_export.memory import PlanBranchesApart
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge
 from executorch.extension.pybindings.portable_lib import _load_for_executorch_from_buffer
 from torch import Tensor, nn
+
+from edge_asr_export.memory import PlanBranchesApart
 
 SIZE = 64
 

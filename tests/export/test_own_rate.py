@@ -9,7 +9,6 @@ import pytest
 import soundfile
 import soxr
 import torch
-from edge_asr_export.build import build
 
 from edge_asr.audio import read_audio
 from edge_asr.demo import RECORDING
@@ -19,6 +18,7 @@ from edge_asr.model.encoder import GatedEncoder
 from edge_asr.native.build import Build
 from edge_asr.recognizer import Recognizer
 from edge_asr.tokens import BLANK, Tokens
+from edge_asr_export.build import build
 from tests.conftest import made_once
 
 RATE_HZ = 8_000

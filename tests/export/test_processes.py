@@ -13,10 +13,10 @@ import time
 import psutil
 import pytest
 import torch
-from edge_asr_export import processes
-from edge_asr_export.processes import run_side_by_side
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr_export import processes
+from edge_asr_export.processes import run_side_by_side
 
 WAIT_S = 60.0
 FORK = multiprocessing.get_context("fork")

@@ -6,10 +6,10 @@ import copy
 
 import pytest
 import torch
-from edge_asr_export.quantize import quantize
 from torch import nn
 
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr_export.quantize import quantize
 
 
 def weight_types(module: nn.Module) -> dict[str, torch.dtype]:

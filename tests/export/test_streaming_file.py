@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_asr_export.eager import EagerBackend
-from edge_asr_export.inspect import inspect_pte
-from edge_asr_export.structure import check_structure
-from edge_asr_export.verify import stream_steps
 
 from edge_asr.backends.choose import open_backend
 from edge_asr.backends.protocol import Backend, StepResult
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr_export.eager import EagerBackend
+from edge_asr_export.inspect import inspect_pte
+from edge_asr_export.structure import check_structure
+from edge_asr_export.verify import stream_steps
 from tests.export.conftest import CONFIG, describe
 
 TOLERANCE = 1e-4

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from edge_asr_export.build import linears_of_lower_layers
-from edge_asr_export.inspect import inspect_pte
-from edge_asr_export.structure import check_structure, is_heavy
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge
 from torch import Tensor, nn
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
+from edge_asr_export.inspect import inspect_pte
+from edge_asr_export.structure import check_structure, is_heavy
 
 Report = dict[str, Any]
 
@@ -194,7 +193,7 @@ def factorized_report(factorized_int8_pte: Path) -> Report:
 def test_labels_of_a_factorized_file_are_in_the_branch_only(
     factorized_report: Report, factorized_encoder: GatedEncoder, factorized_fp32_pte: Path
 ) -> None:
-    layers = linears_of_lower_layers(factorized_encoder)
+    layers = factorized_encoder.always_run()
     assert layers == {(80, 32): 1, (32, 96): 1, (32, 32): 2, (32, 64): 1, (32, 128): 1, (128, 32): 1}
     check_structure(factorized_report, "int8", layers)
     check_structure(inspect_pte(factorized_fp32_pte), "fp32", layers)
@@ -216,7 +215,7 @@ def test_labels_of_a_factorized_file_are_in_the_branch_only(
 def test_labels_outside_the_branch_are_refused(
     factorized_report: Report, int8_report: Report, factorized_encoder: GatedEncoder, outputs: int
 ) -> None:
-    layers = linears_of_lower_layers(factorized_encoder)
+    layers = factorized_encoder.always_run()
     report = copy.deepcopy(factorized_report)
     step = report["methods"]["step"]
     inside = step["branches"][UPPER]["taken"]["delegates"]
@@ -233,7 +232,7 @@ def test_labels_outside_the_branch_are_refused(
 def test_layers_with_as_many_outputs_as_labels_are_not_taken_for_them(
     factorized_report: Report, factorized_encoder: GatedEncoder, pieces: int
 ) -> None:
-    layers = linears_of_lower_layers(factorized_encoder)
+    layers = factorized_encoder.always_run()
     report = copy.deepcopy(factorized_report)
     report["metadata"]["pieces"] = ["A"] * pieces
     check_structure(report, "int8", layers)

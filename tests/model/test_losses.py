@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
+from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import SKIPPED_LOG_PROB, EncoderOutput
 from edge_asr.model.losses import (
     DIVERGENCES,
     consistency,

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from edge_asr.model.encoder import Rotary
 from edge_asr.model.layers import rotate, rotation
+from edge_asr.model.stacks import Rotary
 
 TEN_HOURS = 10 * 3_600 * 25  # frames
 

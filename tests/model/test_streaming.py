@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from edge_asr_export.program import StreamingProgram
 from torch import Tensor, nn
 
-from edge_asr.model.encoder import SKIPPED_LOG_PROB, EncoderOutput, GatedEncoder
+from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gate import plan_blocks, size_of_block
+from edge_asr.model.gated import SKIPPED_LOG_PROB, EncoderOutput
 from edge_asr.model.layers import ChunkNeighbours
 from edge_asr.model.losses import without_blank
+from edge_asr_export.program import StreamingProgram
 from tests.model.conftest import SMALL, with_learned_gate
 
 TOLERANCE = 1e-4
@@ -33,7 +34,7 @@ class Stream:
 
 
 def run_stream(program: StreamingProgram, samples: Tensor, threshold: float) -> Stream:
-    config = program.config
+    config = program.spec
     chunk = config.chunk_frames
     frames = -(-len(samples) // FRAME)
     final = torch.full((frames, config.vocabulary), SKIPPED_LOG_PROB)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_asr_export.verify import stream_steps
 
 from edge_asr.audio import read_audio
 from edge_asr.backends import choose, native
@@ -18,6 +17,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.native.library import LIBRARY_VARIABLE
 from edge_asr.recognizer import Recognizer
+from edge_asr_export.verify import stream_steps
 from tests.checkout import clean_environment
 from tests.outcome import Run
 

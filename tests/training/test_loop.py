@@ -22,7 +22,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import read_manifest
 from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.config import EncoderConfig
-from edge_asr.model.encoder import EncoderOutput
+from edge_asr.model.gated import EncoderOutput
 from edge_asr.model.losses import gate_cross_entropy, valid_frames
 from edge_asr.training import evaluation, phones
 from edge_asr.training.batches import pad

@@ -1,8 +1,8 @@
 """The same weights for ONNX Runtime, without the gate: what the `.pte` is compared with.
 
 `UngatedStep` is `StreamingProgram` with a threshold that never skips: every chunk runs the lower and then the upper
-stack, so nothing waits and nothing branches. It reuses `LowerBlock` and `UpperBlock`, takes its state as inputs and
-gives it back as outputs. What ONNX Runtime has a faster way for is said in its way, so that the comparison is fair:
+stack, so nothing waits and nothing branches. It reuses `StreamedLower` and `StreamedUpper`, takes its state as inputs
+and gives it back as outputs. What ONNX Runtime has a faster way for is said in its way, so that the comparison is fair:
 RMS norm is one operator of its own, and framing, window and Fourier transform are one strided convolution, as its DFT
 operator takes 0.3 ms longer a step.
 """
@@ -23,20 +23,19 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from edge_asr_export.blocks import LowerBlock, UpperBlock, initial_past
-from edge_asr_export.build import describe, with_chunk
-from edge_asr_export.eager import EagerBackend
-from edge_asr_export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
-from edge_asr.model.checkpoint import load_checkpoint
+from edge_asr.model.checkpoint import Checkpoint, load_checkpoint
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.layers import RMSNorm
 from edge_asr.profiling.baselines.onnxruntime import METADATA_KEY, OnnxBackend, state_output
+from edge_asr_export.build import describe, with_chunk
+from edge_asr_export.eager import EagerBackend
+from edge_asr_export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 
 OPSET = 23
 
@@ -53,54 +52,36 @@ class UngatedStep(nn.Module):
         self.config = encoder.config
         self.front_end = encoder.front_end
         self.register_buffer("fourier", fourier_filters(encoder.front_end), persistent=False)
-        self.lower_rotary = encoder.lower_rotary
-        self.upper_rotary = encoder.upper_rotary
-        self.lower = LowerBlock(encoder)
-        self.upper = UpperBlock(encoder, self.config.chunk_frames)
-        self.lower_past = len(initial_past(self.config.lower, 1))
+        self.lower_rotary = encoder.lower_rotary if self.config.lower.attention else None
+        self.lower = encoder.streamed_lower()
+        self.upper_positions = encoder.streamed_positions()
+        self.upper = encoder.streamed_upper()
+        self.state = {
+            **encoder.outside_state(),
+            "next_frame": torch.zeros(1, dtype=torch.int64),
+            **encoder.lower_state(),
+            **encoder.upper_state(),
+        }
+        self.of_lower = len(encoder.lower_state())
 
     def initial_state(self) -> dict[str, Tensor]:
         """Zeros, by name, in the order in which `forward` takes and gives them."""
-        config, left = self.config, self.config.left_context_frames
-        bands = self.lower.subsampling.bands
-        state = {
-            "samples_tail": torch.zeros(1, config.front_end.tail_samples),
-            "level": torch.zeros(1, 1, 1),
-            "mel_tail": torch.zeros(1, 1, config.front_end.mels),
-            "first_tail": torch.zeros(1, config.subsampling_channels, 1, bands[1]),
-            "next_frame": torch.zeros(1, dtype=torch.int64),
-        }
-        state |= {f"lower_past_{i}": past for i, past in enumerate(initial_past(config.lower, left))}
-        return state | {f"upper_past_{i}": past for i, past in enumerate(initial_past(config.upper, left))}
+        return dict(self.state)
 
     def forward(
-        self,
-        pcm: Tensor,
-        frames: Tensor,
-        samples_tail: Tensor,
-        level: Tensor,
-        mel_tail: Tensor,
-        first_tail: Tensor,
-        next_frame: Tensor,
-        *past: Tensor,
+        self, pcm: Tensor, frames: Tensor, samples_tail: Tensor, next_frame: Tensor, *state: Tensor
     ) -> tuple[Tensor, ...]:
         """pcm [1, chunk_samples], frames int64 [1], state -> log probabilities [F, V], the new state."""
         chunk = torch.arange(self.config.chunk_frames)
         rows = (chunk < frames).to(torch.float32).reshape(1, -1, 1)
         index = (next_frame + chunk).unsqueeze(0)
         samples = torch.cat([samples_tail, pcm], dim=1)
-        _, _, handed, level, mel_tail, first_tail, *lower = self.lower(
-            self.spectrum(samples),
-            level,
-            mel_tail,
-            first_tail,
-            rows,
-            *self.lower_rotary(index),
-            *past[: self.lower_past],
-        )
-        final, *upper = self.upper(handed.unsqueeze(0), rows, *self.upper_rotary(index), *past[self.lower_past :])
+        angles = self.lower_rotary(index) if self.lower_rotary is not None else ()
+        lower_state, upper_state = state[: self.of_lower], state[self.of_lower :]
+        _, _, handed, *lower_state = self.lower(self.spectrum(samples), *angles, rows, *lower_state)
+        final, *upper_state = self.upper(handed.unsqueeze(0), rows, *self.upper_positions(index), *upper_state)
         samples_tail = samples[:, samples.shape[1] - samples_tail.shape[1] :]
-        return (final, samples_tail, level, mel_tail, first_tail, next_frame + frames, *lower, *upper)
+        return (final, samples_tail, next_frame + frames, *lower_state, *upper_state)
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """As `FrontEnd.spectrum`."""
@@ -149,7 +130,7 @@ def export_onnx(
     """
     tell = progress or (lambda _: None)
     loaded = with_chunk(load_checkpoint(checkpoint), chunk_ms)
-    encoder = loaded.model.requires_grad_(False).eval()
+    encoder = our_encoder(checkpoint, loaded).requires_grad_(False).eval()
     metadata = describe(loaded, checkpoint, "fp32")
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         partial = Path(folder, output.name)
@@ -165,7 +146,7 @@ def export_onnx(
 
 def quantize_onnx(source: Path, checkpoint: Path, output: Path) -> None:
     """`export_onnx`'s file, made of this checkpoint, in int8. Raises EdgeAsrError."""
-    encoder = load_checkpoint(checkpoint).model
+    encoder = our_encoder(checkpoint, load_checkpoint(checkpoint))
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         partial = Path(folder, output.name)
         quantize(source, partial, encoder)
@@ -174,6 +155,13 @@ def quantize_onnx(source: Path, checkpoint: Path, output: Path) -> None:
         onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
         onnx.save(model, partial)
         partial.replace(output)
+
+
+def our_encoder(path: Path, checkpoint: Checkpoint) -> GatedEncoder:
+    if not isinstance(checkpoint.model, GatedEncoder):
+        architecture = checkpoint.model.architecture
+        raise EdgeAsrError(f"{path}: no ONNX file is made of {architecture} models, only of ours")
+    return checkpoint.model
 
 
 def traced(step: UngatedStep) -> Any:

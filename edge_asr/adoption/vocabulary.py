@@ -1,0 +1,128 @@
+"""What a pretrained model's outputs stand for, in the contract's terms: pieces of which `▁` opens a word, and blank.
+
+Three kinds are read: a dictionary of tokens (`vocab.json`, as Wav2Vec2's tokenizers have, with a word delimiter of its
+own), `tokenizer.json` of the tokenizers library, and a sentencepiece model. A model without a CTC head has none: its
+head is new, and so are its pieces.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_asr.errors import EdgeAsrError
+from edge_asr.tokens import BLANK, WORD_START
+
+DICTIONARY, TOKENIZER, SETTINGS = "vocab.json", "tokenizer.json", "tokenizer_config.json"
+BYTE_SPACE = "Ġ"  # how byte-level vocabularies write a space
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Outputs of a CTC head."""
+
+    pieces: tuple[str, ...]  # text of each; "" for what is never shown, such as the end of a sentence
+    blank_id: int  # CTC's blank
+
+
+def letters() -> Vocabulary:
+    """English letters and the apostrophe in capitals, a space, and blank: for a head that is new."""
+    return Vocabulary((BLANK, WORD_START, "'", *string.ascii_uppercase), blank_id=0)
+
+
+def of_sentencepiece(path: Path) -> Vocabulary:
+    """The pieces of a model, and blank before them. Raises EdgeAsrError where it is none."""
+    import sentencepiece
+
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError):
+        raise EdgeAsrError(f"{path}: not a sentencepiece model") from None
+    shown = [
+        "" if processor.is_control(i) or processor.is_unknown(i) else processor.id_to_piece(i)
+        for i in range(processor.get_piece_size())
+    ]
+    return Vocabulary((BLANK, *shown), blank_id=0)
+
+
+def of_source(folder: Path, config: dict[str, Any], outputs: int) -> Vocabulary:
+    """Of a CTC head with so many outputs. Raises EdgeAsrError where the folder has no vocabulary, or one that does not
+    fit, or where nothing says which output is blank."""
+    if (folder / DICTIONARY).is_file():
+        path = folder / DICTIONARY
+        tokens, settings = dictionary_tokens(path, read_json(path)), read_optional(folder / SETTINGS)
+        blank = settings.get("pad_token", "<pad>")
+        delimiter = text_of(settings.get("word_delimiter_token", "|"))
+        hidden = {
+            text_of(settings.get(f"{kind}_token", default))
+            for kind, default in (("pad", "<pad>"), ("bos", "<s>"), ("eos", "</s>"), ("unk", "<unk>"))
+        }
+        blank_id = config.get("pad_token_id", tokens.get(text_of(blank)))
+        pieces = {
+            number: WORD_START if token == delimiter else "" if token in hidden else token
+            for token, number in tokens.items()
+        }
+    elif (folder / TOKENIZER).is_file():
+        path = folder / TOKENIZER
+        pieces = tokenizer_pieces(path, read_json(path))
+        blank_id = config.get("blank_token_id", config.get("pad_token_id"))
+    else:
+        raise EdgeAsrError(f"{folder}: no vocabulary in it ({DICTIONARY} or {TOKENIZER}): its outputs mean nothing")
+    return checked(path, pieces, blank_id, outputs)
+
+
+def checked(path: Path, pieces: dict[int, str], blank_id: Any, outputs: int) -> Vocabulary:
+    beyond = [number for number in pieces if not 0 <= number < outputs]
+    if beyond:
+        raise EdgeAsrError(f"{path}: has an output {beyond[0]}, the model has {outputs}: they do not belong together")
+    if not isinstance(blank_id, int) or isinstance(blank_id, bool) or not 0 <= blank_id < outputs:
+        raise EdgeAsrError(f"{path}: nothing says which output is blank (config.json's pad_token_id): add it there")
+    missing = [number for number in range(outputs) if number not in pieces and number != blank_id]
+    if missing:
+        raise EdgeAsrError(f"{path}: says nothing of output {missing[0]} of {outputs}: they do not belong together")
+    return Vocabulary(tuple(BLANK if number == blank_id else pieces[number] for number in range(outputs)), blank_id)
+
+
+def dictionary_tokens(path: Path, content: Any) -> dict[str, int]:
+    if isinstance(content, dict) and content and all(isinstance(value, dict) for value in content.values()):
+        languages = ", ".join(sorted(content)[:5])
+        raise EdgeAsrError(f"{path}: a dictionary for each language ({languages}, …): leave the one that is wanted")
+    if not isinstance(content, dict) or not all(isinstance(value, int) for value in content.values()):
+        raise EdgeAsrError(f"{path}: not a dictionary from tokens to numbers")
+    return content
+
+
+def tokenizer_pieces(path: Path, content: Any) -> dict[int, str]:
+    """Of the tokenizers library's file: BPE, WordPiece or WordLevel have a dictionary, Unigram a list."""
+    try:
+        vocabulary = content["model"]["vocab"]
+        numbered = vocabulary.items() if isinstance(vocabulary, dict) else ((v[0], i) for i, v in enumerate(vocabulary))
+        pieces = {int(number): str(token) for token, number in numbered}
+        added = {int(token["id"]): (str(token["content"]), bool(token["special"])) for token in content["added_tokens"]}
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise EdgeAsrError(f"{path}: not a file of the tokenizers library") from None
+    if any(token.startswith(BYTE_SPACE) for token in pieces.values()):
+        if not all(token.replace(BYTE_SPACE, "").isascii() for token in pieces.values()):
+            raise EdgeAsrError(f"{path}: its tokens are bytes, not text, which pieces must be: it is not taken")
+        pieces = {number: token.replace(BYTE_SPACE, WORD_START) for number, token in pieces.items()}
+    return pieces | {number: "" if special else token for number, (token, special) in added.items()}
+
+
+def text_of(token: Any) -> str:
+    """A token, or what some files have in its place: an object that holds it."""
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token)
+
+
+def read_optional(path: Path) -> dict[str, Any]:
+    content = read_json(path) if path.is_file() else {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EdgeAsrError(f"{path}: cannot be read as JSON ({error})") from None

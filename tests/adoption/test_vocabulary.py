@@ -1,0 +1,108 @@
+"""Outputs of pretrained heads become pieces: `▁` opens a word, blank is told, what is never shown is empty."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_asr.adoption.vocabulary import Vocabulary, letters, of_sentencepiece, of_source
+from edge_asr.errors import EdgeAsrError
+from edge_asr.tokens import BLANK, Tokens
+
+WAV2VEC2 = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "E": 5, "T": 6, "'": 7}
+
+
+def written(folder: Path, **files: Any) -> Path:
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
+def text(vocabulary: Vocabulary, *ids: int) -> str:
+    return Tokens(vocabulary.pieces, vocabulary.blank_id).to_text(ids)
+
+
+def test_a_dictionary_with_a_word_delimiter(tmp_path: Path) -> None:
+    vocabulary = of_source(written(tmp_path, vocab=WAV2VEC2), {"pad_token_id": 0}, 8)
+    assert vocabulary == Vocabulary((BLANK, "", "", "", "▁", "E", "T", "'"), blank_id=0)
+    assert text(vocabulary, 6, 5, 4, 4, 6, 3, 7, 5, 2) == "TE T'E"
+
+
+def test_the_tokenizers_own_names_of_delimiter_and_blank(tmp_path: Path) -> None:
+    settings = {"word_delimiter_token": {"content": " "}, "pad_token": {"content": "[PAD]"}, "unk_token": "[UNK]"}
+    written(tmp_path, vocab={"a": 0, " ": 1, "[UNK]": 2, "[PAD]": 3}, tokenizer_config=settings)
+    assert of_source(tmp_path, {}, 4) == Vocabulary(("a", "▁", "", BLANK), blank_id=3)
+
+
+@pytest.mark.parametrize("kind", ["BPE", "Unigram"])
+def test_a_file_of_the_tokenizers_library(tmp_path: Path, kind: str) -> None:
+    tokens = ["<unk>", "▁the", "a", "▁"]
+    vocabulary = dict(zip(tokens, range(4), strict=True)) if kind == "BPE" else [[token, -1.0] for token in tokens]
+    added = [{"id": 0, "content": "<unk>", "special": True}]
+    written(tmp_path, tokenizer={"model": {"type": kind, "vocab": vocabulary}, "added_tokens": added})
+    assert of_source(tmp_path, {"pad_token_id": 4}, 5) == Vocabulary(("", "▁the", "a", "▁", BLANK), blank_id=4)
+
+
+def test_spaces_of_byte_level_tokens(tmp_path: Path) -> None:
+    written(tmp_path, tokenizer={"model": {"vocab": {"<pad>": 0, "Ġhi": 1, "s": 2}}, "added_tokens": []})
+    assert of_source(tmp_path, {"pad_token_id": 0}, 3).pieces == (BLANK, "▁hi", "s")
+
+
+TOKENS = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []}
+
+
+@pytest.mark.parametrize(
+    ("files", "config", "outputs", "told"),
+    [
+        ({}, {}, 3, "no vocabulary in it"),
+        ({"vocab": WAV2VEC2}, {"pad_token_id": 0}, 7, "has an output 7, the model has 7"),
+        ({"vocab": WAV2VEC2}, {"pad_token_id": 0}, 9, "says nothing of output 8 of 9"),
+        ({"vocab": {"a": 0, "b": 1}}, {}, 2, "nothing says which output is blank"),
+        ({"vocab": {"a": 0, "b": 1}}, {"pad_token_id": 2}, 2, "nothing says which output is blank"),
+        ({"vocab": {"eng": {"a": 0}, "fra": {"a": 0}}}, {}, 1, "a dictionary for each language (eng, fra"),
+        ({"vocab": ["a"]}, {}, 1, "not a dictionary from tokens to numbers"),
+        ({"vocab": "{"}, {}, 1, "cannot be read as JSON"),
+        ({"tokenizer": TOKENS}, {}, 3, "nothing says which output is blank"),
+        ({"tokenizer": {"model": {}}}, {"pad_token_id": 2}, 3, "not a file of the tokenizers library"),
+        (
+            {"tokenizer": {"model": {"vocab": {"Ġa": 0, "Ã©": 1}}, "added_tokens": []}},
+            {"pad_token_id": 2},
+            3,
+            "its tokens are bytes",
+        ),
+    ],
+)
+def test_what_is_no_vocabulary_of_the_model_is_told(
+    tmp_path: Path, files: dict[str, Any], config: dict[str, Any], outputs: int, told: str
+) -> None:
+    with pytest.raises(EdgeAsrError) as error:
+        of_source(written(tmp_path, **files), config, outputs)
+    assert told in str(error.value)
+    assert str(tmp_path) in str(error.value)
+
+
+def test_a_new_head_spells() -> None:
+    spelled = letters()
+    ids = [spelled.pieces.index(letter) for letter in "DON'T▁GO"]
+    assert text(spelled, *ids) == "DON'T GO"
+    assert len(set(spelled.pieces)) == len(spelled.pieces) == 29
+
+
+def test_a_new_head_takes_sentencepiece_pieces(tmp_path: Path) -> None:
+    import sentencepiece
+
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["GO THERE", "GO HERE", "THE HERO"] * 20),
+        model_prefix=str(tmp_path / "pieces"),
+        vocab_size=12,
+        minloglevel=9,
+    )
+    vocabulary = of_sentencepiece(tmp_path / "pieces.model")
+    assert vocabulary.blank_id == 0
+    assert vocabulary.pieces[:4] == (BLANK, "", "", "")
+    assert len(vocabulary.pieces) == 13
+    with pytest.raises(EdgeAsrError, match="not a sentencepiece model"):
+        of_sentencepiece(tmp_path / "pieces.vocab")
