@@ -1,6 +1,6 @@
 """The `edge-asr` command, and `python -m edge_asr`, for torchrun and for machines where scripts are not on the path."""
 
-from edge_asr.commands.import_path import leave_out_working_folder
+from edge_asr.terminal.import_path import leave_out_working_folder
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ from edge_asr.sound.input_checks import InputChecks
 from edge_asr.sound.samples import Samples, open_samples, raw_samples
 
 SAMPLE_RATE_HZ = 16_000  # of training, and of every model that is not made for another
+AS_RECORDED = 1.0  # speed
 BLOCK_S = 1.0
 
 

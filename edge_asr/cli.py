@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from edge_asr import __version__
-from edge_asr.commands.process import run
+from edge_asr.terminal.process import run
 
 # in the order of the help
 COMMANDS = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from edge_asr.audio import change_speed, read_audio
+from edge_asr.audio import AS_RECORDED, change_speed, read_audio
 from edge_asr.manifest import Utterance
 from edge_asr.metrics import WerDifference, error_rates, wer_difference
 from edge_asr.recognizer import Recognizer, Result
@@ -16,7 +17,7 @@ from edge_asr.sound.level import change_level
 
 
 @dataclass(frozen=True)
-class Setting:
+class ModelAtThreshold:
     """A file at a threshold."""
 
     model: Path  # the `.pte`
@@ -31,7 +32,7 @@ class Decoded:
     utterance: Utterance
     speed: float  # it was played at; 1 as recorded
     gain_db: float  # by which it was louder; 0 as recorded
-    setting: Setting
+    setting: ModelAtThreshold
     result: Result
 
 
@@ -61,9 +62,9 @@ class Evaluation:
 
 
 def decode(
-    settings: Sequence[Setting],
+    settings: Sequence[ModelAtThreshold],
     utterances: Iterable[Utterance],
-    speeds: Sequence[float] = (1.0,),
+    speeds: Sequence[float] = (AS_RECORDED,),
     gain_db: float = 0.0,
 ) -> Iterator[Decoded]:
     """Stream one utterance after the other, at each speed, through each setting: they take turns, so that a slow
@@ -114,6 +115,25 @@ def score(decoded: Sequence[Decoded]) -> Evaluation:
         upper_runs=sum(c.upper_runs for c in counters),
         steps=sum(c.steps for c in counters),
     )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Another setting, and what sets the model apart from it."""
+
+    name: str  # as asked for
+    evaluation: Evaluation
+    difference: WerDifference  # the model minus this one
+    model_sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "setting": self.name,
+            "wer_difference": self.difference.wer,
+            "wer_difference_ci95": self.difference.wer_ci95,
+            **asdict(self.evaluation),
+            "model_sha256": self.model_sha256,
+        }
 
 
 def compare(first: Sequence[Decoded], second: Sequence[Decoded]) -> WerDifference:

@@ -16,9 +16,9 @@ import soundfile
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.demo import RECORDING
+from edge_asr.file_hash import file_sha256
 from edge_asr.profiling.memory import measure
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import file_sha256
 from tests.beep_program import wait_until_read
 from tests.outcome import Run
 

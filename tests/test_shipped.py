@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from edge_asr import shipped
-from edge_asr.commands.model import checkpoint_or_shipped, model_or_shipped
 from edge_asr.contract import sealed
 from edge_asr.errors import EdgeAsrError
+from edge_asr.file_hash import file_sha256
 from edge_asr.native.build import Build
 from edge_asr.native.library import LIBRARY_VARIABLE
+from edge_asr.terminal.model import checkpoint_or_shipped, model_or_shipped
 from edge_asr_export.build import BuildReport
 from tests.outcome import Run
 
@@ -53,7 +54,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def build(checkpoint: Path, output: Path, **options: Any) -> BuildReport:
         output.write_bytes(pte_of(checkpoint.read_bytes()))
         written.append(output)
-        return BuildReport(output, 7, shipped.file_sha256(output), "int8", 640.0, 180.0, {"text": "as eager PyTorch"})
+        return BuildReport(output, 7, file_sha256(output), "int8", 640.0, 180.0, {"text": "as eager PyTorch"})
 
     monkeypatch.setitem(sys.modules, "edge_asr_export.build", SimpleNamespace(build=build))
     return written

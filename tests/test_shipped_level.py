@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
-from edge_asr.commands.model import model_or_shipped
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.recognizer import Recognizer
 from edge_asr.shipped import CHECKPOINTS
 from edge_asr.sound.level import change_level
+from edge_asr.terminal.model import model_or_shipped
 from tests.conftest import shipped_size
 from tests.outcome import Run
 

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
-from edge_asr.commands.model import model_or_shipped
 from edge_asr.demo import RECORDING, TEXT
+from edge_asr.file_hash import file_sha256
 from edge_asr.manifest import read_manifest
 from edge_asr.recognizer import Recognizer, Result
-from edge_asr.shipped import CHECKPOINTS, file_sha256, model_card, shipped_checkpoint
+from edge_asr.shipped import CHECKPOINTS, model_card, shipped_checkpoint
+from edge_asr.terminal.model import model_or_shipped
 from tests.conftest import shipped_size
 from tests.outcome import Run
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from edge_asr.commands.export import require_writable
-from edge_asr.commands.options import json_option
-from edge_asr.commands.screen import print_json, print_rows, stages
 from edge_asr.extras import require_extra
+from edge_asr.terminal.options import json_option
+from edge_asr.terminal.screen import print_json, print_rows, stages
 
 
 @click.command("adopt")

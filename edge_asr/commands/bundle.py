@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from edge_asr.commands.model import model_or_shipped
-from edge_asr.commands.options import json_option, model_option, target_option
-from edge_asr.commands.screen import print_json, print_rows, stages
 from edge_asr.native.build import require_tools
 from edge_asr.native.bundle import DEMO, RUNNER, make_bundle, require_free
 from edge_asr.native.target import named_target
+from edge_asr.terminal.model import model_or_shipped
+from edge_asr.terminal.options import json_option, model_option, target_option
+from edge_asr.terminal.screen import print_json, print_rows, stages
 
 
 @click.command("bundle")

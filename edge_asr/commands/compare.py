@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.options import json_option
-from edge_asr.commands.screen import notice, print_json
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.comparability import KINDS, differences, require_comparable
 from edge_asr.profiling.compare import Change, Judgement, Pair, judge, pair_up, read_report, unpaired, unquotable
 from edge_asr.profiling.quantities import QUANTITIES
 from edge_asr.profiling.rules import Rule, parse_rule
+from edge_asr.terminal.options import json_option
+from edge_asr.terminal.screen import notice, print_json
 
 BROKEN = 3  # exit code
 

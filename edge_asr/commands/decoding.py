@@ -9,15 +9,15 @@ import numpy as np
 
 from edge_asr.audio import AudioReader
 from edge_asr.commands.live_text import ShownText
-from edge_asr.commands.screen import Advance
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer, Result
+from edge_asr.terminal.screen import Advance
 
 BLOCK_S = 0.5  # of a file between two updates of the screen
 
 
 @dataclass(frozen=True)
-class Heard:
+class DecodedInput:
     """One input, decoded."""
 
     result: Result
@@ -49,7 +49,7 @@ def decode(
     text: ShownText,
     interrupted: Callable[[], bool],
     advance: Advance,
-) -> Heard:
+) -> DecodedInput:
     """The text is shown as it comes; `advance` gets seconds of audio. Where `interrupted` answers True, the input ends.
 
     Raises EdgeAsrError that names the input where nothing could be read from it, or the model failed.
@@ -75,4 +75,4 @@ def decode(
             text.abandon()
             raise
     text.finish(result.text)
-    return Heard(result, list(reader.warnings), None if audio.trouble is None else str(audio.trouble))
+    return DecodedInput(result, list(reader.warnings), None if audio.trouble is None else str(audio.trouble))

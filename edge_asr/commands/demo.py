@@ -17,16 +17,16 @@ from rich.markup import escape
 
 from edge_asr.audio import read_audio
 from edge_asr.commands.live_text import LiveText
-from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
-from edge_asr.commands.screen import print_json, progress_bar, stages, styled_console, takes_escapes
 from edge_asr.corpora import DATA_VARIABLE, an4_test_manifest
 from edge_asr.demo import RECORDING, TEXT
+from edge_asr.file_hash import file_sha256
 from edge_asr.manifest import read_manifest
 from edge_asr.profiling import memory
 from edge_asr.profiling.gate_comparison import GateComparison, compare_gate
 from edge_asr.recognizer import Counters, Recognizer
-from edge_asr.shipped import file_sha256
+from edge_asr.terminal.model import model_or_shipped, open_model
+from edge_asr.terminal.options import backend_option, json_option, model_option, threshold_option
+from edge_asr.terminal.screen import print_json, progress_bar, stages, styled_console, takes_escapes
 
 AN4_UTTERANCES = 5  # spread evenly over the test manifest, not chosen
 REPEAT = 5  # interleaved passes with the gate on and off
@@ -36,7 +36,7 @@ STRIP_FRAMES = 100  # of a line of the strip
 
 
 @dataclass(frozen=True)
-class Heard:
+class TranscribedRecording:
     """One recording, transcribed."""
 
     audio: str
@@ -103,7 +103,9 @@ def command(model: Path | None, threshold: float | None, backend: str | None, as
         print_summary(console, comparison, use)
 
 
-def hear(recognizer: Recognizer, audio: Path, reference: str, threshold: float, console: Console | None) -> Heard:
+def hear(
+    recognizer: Recognizer, audio: Path, reference: str, threshold: float, console: Console | None
+) -> TranscribedRecording:
     """Transcribe one recording; on a terminal at the pace of speech, with the text as it arrives."""
     rate_hz = recognizer.metadata.sample_rate_hz
     samples = read_audio(audio, rate_hz)
@@ -120,7 +122,7 @@ def hear(recognizer: Recognizer, audio: Path, reference: str, threshold: float, 
                 time.sleep(BLOCK_S)
         result = stream.finish()
     keep += [kept for step in result.new_steps for kept in step.keep]
-    heard = Heard(audio.name, reference, result.text, strip(keep), result.counters)
+    heard = TranscribedRecording(audio.name, reference, result.text, strip(keep), result.counters)
     if live:
         live.finish(f"  heard {result.text}")
     elif console:
@@ -134,7 +136,7 @@ def strip(keep: Sequence[bool]) -> str:
     return "".join(KEPT if kept else SKIPPED for kept in keep)
 
 
-def print_strip(console: Console, heard: Heard) -> None:
+def print_strip(console: Console, heard: TranscribedRecording) -> None:
     for start in range(0, len(heard.keep), STRIP_FRAMES):
         console.print(f"        [cyan]{heard.keep[start : start + STRIP_FRAMES]}[/]", soft_wrap=True)
     counters = heard.counters
@@ -160,7 +162,11 @@ def print_summary(console: Console, comparison: GateComparison, use: memory.Memo
 
 
 def facts(
-    path: Path, recognizer: Recognizer, heard: Sequence[Heard], comparison: GateComparison, use: memory.MemoryUse
+    path: Path,
+    recognizer: Recognizer,
+    heard: Sequence[TranscribedRecording],
+    comparison: GateComparison,
+    use: memory.MemoryUse,
 ) -> dict[str, Any]:
     bundled, *an4 = [dataclasses.asdict(item) for item in heard]
     return {

@@ -11,8 +11,17 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import (
+from edge_asr.audio import AS_RECORDED
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
+from edge_asr.evaluation import Compared, Decoded, Evaluation, ModelAtThreshold, compare, decode, score
+from edge_asr.file_hash import file_sha256
+from edge_asr.json_text import json_text
+from edge_asr.manifest import read_manifest
+from edge_asr.rate_text import interval_text, rate_text
+from edge_asr.recognizer import Recognizer
+from edge_asr.terminal.model import model_or_shipped, open_model
+from edge_asr.terminal.options import (
     Finite,
     Threshold,
     backend_option,
@@ -21,20 +30,10 @@ from edge_asr.commands.options import (
     threads_option,
     threshold_option,
 )
-from edge_asr.commands.screen import print_json, print_rows, progress_bar
-from edge_asr.commands.signals import all_like_ctrl_c
-from edge_asr.commands.standard_streams import printable
-from edge_asr.contract import NEVER_SKIP
-from edge_asr.errors import EdgeAsrError
-from edge_asr.evaluation import Decoded, Evaluation, Setting, compare, decode, score
-from edge_asr.json_text import json_text
-from edge_asr.manifest import read_manifest
-from edge_asr.metrics import WerDifference
-from edge_asr.rate_text import interval_text, rate_text
-from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import file_sha256
+from edge_asr.terminal.screen import print_json, print_rows, progress_bar
+from edge_asr.terminal.signals import all_like_ctrl_c
+from edge_asr.terminal.standard_streams import printable
 
-AS_RECORDED = 1.0
 SLOWEST, FASTEST = 0.5, 2.0
 
 
@@ -174,7 +173,7 @@ def command(
         file = stack.enter_context(hypotheses.open("w", encoding="utf-8")) if hypotheses else None
         asked = [Named("", model, threshold), *(dataclasses.replace(a, model=a.model or model) for a in against)]
         settings = open_settings(stack, asked, threads, backend)
-        heard: dict[Setting, list[Decoded]] = {setting: [] for setting in settings}
+        heard: dict[ModelAtThreshold, list[Decoded]] = {setting: [] for setting in settings}
         advance = stack.enter_context(progress_bar("evaluating", len(heard) * len(speeds) * len(utterances)))
         for item in decode(list(heard), utterances, speeds, gain_db):
             heard[item.setting].append(item)
@@ -196,35 +195,16 @@ def command(
         print_evaluation(evaluation, on, f"{settings[0].model.name} (sha256 {model_sha256[:12]}…)", compared)
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Another setting, and what sets the model apart from it."""
-
-    name: str  # as asked for
-    evaluation: Evaluation
-    difference: WerDifference  # the model minus this one
-    model_sha256: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "setting": self.name,
-            "wer_difference": self.difference.wer,
-            "wer_difference_ci95": self.difference.wer_ci95,
-            **dataclasses.asdict(self.evaluation),
-            "model_sha256": self.model_sha256,
-        }
-
-
 def open_settings(
     stack: contextlib.ExitStack, asked: Sequence[Named], threads: int, backend: str | None
-) -> list[Setting]:
+) -> list[ModelAtThreshold]:
     """Each file is loaded once, whatever its thresholds. Raises EdgeAsrError."""
     paths = [model_or_shipped(named.model) for named in asked]
     loaded: dict[Path, Recognizer] = {}
     for path in dict.fromkeys(paths):
         loaded[path] = stack.enter_context(open_model(path, threads, backend))
     return [
-        Setting(
+        ModelAtThreshold(
             model=path,
             recognizer=loaded[path],
             threshold=loaded[path].metadata.default_threshold if named.threshold is None else named.threshold,

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.model import checkpoint_or_shipped
-from edge_asr.commands.options import json_option
-from edge_asr.commands.screen import notice, print_json, stages
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 from edge_asr.shipped import earlier_export
+from edge_asr.terminal.model import checkpoint_or_shipped
+from edge_asr.terminal.options import json_option
+from edge_asr.terminal.screen import notice, print_json, stages
 
 
 @click.command("export")

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from edge_asr.commands.inspection import describe
-from edge_asr.commands.model import model_or_shipped
-from edge_asr.commands.options import json_option
-from edge_asr.commands.screen import print_json
 from edge_asr.extras import require_extra
+from edge_asr.terminal.model import model_or_shipped
+from edge_asr.terminal.options import json_option
+from edge_asr.terminal.screen import print_json
 
 
 @click.command("inspect")

@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from edge_asr.backends.choose import runtimes
-from edge_asr.commands.options import json_option, target_option
-from edge_asr.commands.screen import print_json, print_rows, stages
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build, build, build_folder, is_build, missing_tools
 from edge_asr.native.library import LIBRARY_VARIABLE, find_library
 from edge_asr.native.sdk import SDK_VERSION, found_sdk
 from edge_asr.native.target import TARGETS, Target, named_target
+from edge_asr.terminal.options import json_option, target_option
+from edge_asr.terminal.screen import print_json, print_rows, stages
 
 
 @click.group("native")

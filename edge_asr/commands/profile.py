@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from edge_asr.commands.model import model_or_shipped, names_size
-from edge_asr.commands.options import (
+from edge_asr.commands.report_files import Outputs
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
+from edge_asr.profiling.baselines.choose import NAMES as BASELINES
+from edge_asr.profiling.choose import Programs, check_names, names_model, settings
+from edge_asr.profiling.meters.choose import MeterOptions, find_meter
+from edge_asr.profiling.meters.log_file import parse_options
+from edge_asr.profiling.program import read_program
+from edge_asr.profiling.recordings import as_waves, sources
+from edge_asr.profiling.report import Report
+from edge_asr.profiling.session import Plan, Session
+from edge_asr.profiling.targets.adb import AdbTarget, Benchmark
+from edge_asr.profiling.targets.choose import choose_target
+from edge_asr.profiling.targets.local import NAME as LOCAL
+from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
+from edge_asr.profiling.targets.protocol import Target
+from edge_asr.terminal.model import model_or_shipped
+from edge_asr.terminal.options import (
     OFF,
     Finite,
     Threshold,
@@ -25,29 +38,10 @@ from edge_asr.commands.options import (
     model_option,
     threads_option,
 )
-from edge_asr.commands.report_files import Outputs
-from edge_asr.commands.screen import Work, notice, progress_bar, stages, working
-from edge_asr.commands.signals import all_like_ctrl_c
-from edge_asr.contract import NEVER_SKIP
-from edge_asr.errors import EdgeAsrError
-from edge_asr.profiling.baselines.choose import NAMES as BASELINES
-from edge_asr.profiling.baselines.choose import Ingredients, choose_baseline
-from edge_asr.profiling.contenders import Contender, gated
-from edge_asr.profiling.meters.choose import MeterOptions, find_meter
-from edge_asr.profiling.meters.log_file import parse_options
-from edge_asr.profiling.program import Program, read_program
-from edge_asr.profiling.recordings import as_waves, sources
-from edge_asr.profiling.report import Report
-from edge_asr.profiling.session import Plan, Session
-from edge_asr.profiling.targets.adb import AdbTarget, Benchmark
-from edge_asr.profiling.targets.choose import choose_target
-from edge_asr.profiling.targets.local import NAME as LOCAL
-from edge_asr.profiling.targets.phone_settings import phone_thresholds, refuse_for_phones
-from edge_asr.profiling.targets.protocol import Target
-from edge_asr.shipped import CHECKPOINTS
+from edge_asr.terminal.screen import Work, notice, progress_bar, stages, working
+from edge_asr.terminal.signals import all_like_ctrl_c
 
 NOT_QUOTABLE = 3  # exit code under --strict
-NONE = "none"
 DEFAULTS = Plan()
 
 
@@ -228,82 +222,6 @@ def run_session(session: Session, outputs: Outputs, work: Work) -> Report:
     report = session.report()
     assert report is not None
     return report
-
-
-# --- what is compared
-
-
-@dataclass(frozen=True)
-class Programs:
-    main: Program
-    others: Sequence[Program]
-
-    def paths(self) -> list[Path]:
-        return list(dict.fromkeys([self.main.path, *(program.path for program in self.others)]))
-
-
-def names_model(name: str) -> bool:
-    """Whether `--against` names a shipped model, or a file: what has a suffix or folder is one, be it there or not."""
-    return names_size(name) or (name not in (OFF, NONE, *BASELINES) and ("/" in name or "." in name))
-
-
-def check_names(against: Sequence[str], target_name: str) -> None:
-    """Raises EdgeAsrError."""
-    for name in against:
-        if name in BASELINES and target_name != LOCAL:
-            raise EdgeAsrError(f"--against {name}: baselines run on this machine only, and the target is {target_name}")
-        if name not in (OFF, NONE, *BASELINES) and not names_model(name):
-            raise EdgeAsrError(
-                f"--against {name}: neither `off`, a .pte file, a shipped size ({', '.join(CHECKPOINTS)}), `none`, "
-                f"nor one of {', '.join(BASELINES)}"
-            )
-
-
-def settings(
-    target: Target,
-    programs: Programs,
-    thresholds: Sequence[float],
-    against: Sequence[str],
-    threads: int,
-    cpus: str | None,
-    tell: Callable[[str], None],
-) -> Iterator[Contender]:
-    """The profiled one first; each once. Raises EdgeAsrError."""
-    main = programs.main
-    known: set[tuple[str, float | str]] = set()
-    prefixes = prefixes_of([main, *programs.others])
-    make = functools.partial(gated, target, threads=threads, cpus=cpus)
-    wanted: list[tuple[Program, float] | str] = [
-        (main, value) for value in thresholds or [main.metadata.default_threshold]
-    ]
-    others = iter(programs.others)
-    for name in against or ((OFF,) if len(thresholds) < 2 else ()):
-        if name == OFF:
-            wanted.append((main, NEVER_SKIP))
-        elif name in BASELINES:
-            wanted.append(name)
-        elif name != NONE:
-            other = next(others)
-            wanted.append((other, thresholds[0] if thresholds else other.metadata.default_threshold))
-    for item in wanted:
-        key = ("", item) if isinstance(item, str) else (item[0].sha256, item[1])
-        if key in known:
-            continue
-        known.add(key)
-        if not isinstance(item, str):
-            yield make(item[0], item[1], prefix=prefixes[item[0].path])
-        else:
-            yield choose_baseline(item, Ingredients(main.metadata, threads=threads, cpus=cpus), tell)
-
-
-def prefixes_of(programs: Sequence[Program]) -> dict[Path, str]:
-    """What tells files apart in the names of settings: nothing where there is one, else their names, or paths."""
-    paths = list(dict.fromkeys(program.path for program in programs))
-    if len(paths) == 1:
-        return {paths[0]: ""}
-    stems = {program.path: program.name for program in programs}
-    names = list(stems.values())
-    return {path: stem if names.count(stem) == 1 else str(path) for path, stem in stems.items()}
 
 
 def command_line(context: click.Context) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from edge_asr.commands.screen import notice, styled_console
 from edge_asr.profiling.anonymous import Anonymizer
 from edge_asr.profiling.output import check_writable, write_whole
 from edge_asr.profiling.page import page_of
 from edge_asr.profiling.report import Report, to_json
 from edge_asr.profiling.table import print_report
+from edge_asr.terminal.screen import notice, styled_console
 
 STDOUT = "-"
 PIPE_WIDTH = 200  # where no terminal limits a table

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +12,28 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.model import model_or_shipped, names_size
-from edge_asr.commands.options import (
+from edge_asr.commands.report_files import tell_what_is_inside
+from edge_asr.contract import NEVER_SKIP
+from edge_asr.errors import EdgeAsrError
+from edge_asr.extras import require_extra
+from edge_asr.profiling.anonymous import Anonymizer
+from edge_asr.profiling.baselines.choose import NAMES, Ingredients, choose_baseline
+from edge_asr.profiling.contenders import Contender, Gated, gated
+from edge_asr.profiling.meters.choose import MeterOptions, find_meter
+from edge_asr.profiling.program import Program, read_program
+from edge_asr.profiling.recordings import Recordings, as_waves, sources
+from edge_asr.profiling.sweep.files import write
+from edge_asr.profiling.sweep.journal import Circumstances, Journal
+from edge_asr.profiling.sweep.measure import measure
+from edge_asr.profiling.sweep.plan import check_names, is_test_split, own_of, settings
+from edge_asr.profiling.sweep.result import Occasion, Sweep, summarize
+from edge_asr.profiling.sweep.run import Session, due
+from edge_asr.profiling.targets.adb import AdbTarget
+from edge_asr.profiling.targets.choose import choose_target
+from edge_asr.profiling.targets.protocol import Target
+from edge_asr.shipped import names_size
+from edge_asr.terminal.model import model_or_shipped
+from edge_asr.terminal.options import (
     Finite,
     Threshold,
     anonymous_option,
@@ -26,28 +44,9 @@ from edge_asr.commands.options import (
     meter_option,
     threads_option,
 )
-from edge_asr.commands.report_files import tell_what_is_inside
-from edge_asr.commands.screen import notice, print_json, progress_bar, stages
-from edge_asr.commands.signals import all_like_ctrl_c
-from edge_asr.contract import NEVER_SKIP
-from edge_asr.errors import EdgeAsrError
-from edge_asr.extras import require_extra
-from edge_asr.profiling.anonymous import Anonymizer
-from edge_asr.profiling.baselines.choose import NAMES, Ingredients, choose_baseline
-from edge_asr.profiling.conditions import describe_device, read_device
-from edge_asr.profiling.contenders import Contender, Gated, gated
-from edge_asr.profiling.meters.choose import MeterOptions, find_meter
-from edge_asr.profiling.program import Program, read_program
-from edge_asr.profiling.recordings import Recordings, as_waves, sources
-from edge_asr.profiling.sweep.journal import Circumstances, Journal
-from edge_asr.profiling.sweep.plan import settings
-from edge_asr.profiling.sweep.result import Occasion, Sweep, summarize
-from edge_asr.profiling.sweep.run import Session, due, take_passes
-from edge_asr.profiling.targets.adb import AdbTarget
-from edge_asr.profiling.targets.choose import choose_target
-from edge_asr.profiling.targets.protocol import Target
+from edge_asr.terminal.screen import notice, print_json, progress_bar, stages
+from edge_asr.terminal.signals import all_like_ctrl_c
 
-TEST_NAMES = ("test", "eval")  # in a manifest's name
 TYPED = "edge_asr.typed"
 
 
@@ -191,16 +190,6 @@ def command(as_json: bool, **options: Any) -> None:
         raise EdgeAsrError(f"{name} was left out: {reason}{more}; the others are in {asked.output}")
 
 
-def is_test_split(manifest: Path) -> bool:
-    return any(name in manifest.stem.lower() for name in TEST_NAMES)
-
-
-def own_of(ours: Sequence[Gated], program: Program) -> str:
-    """The setting that the file recommends, by name; it may not be among those that are measured."""
-    own = program.metadata.default_threshold
-    return next((each.setting.name for each in ours if each.program == program and each.setting.threshold == own), "")
-
-
 def reached(name: str, tell: Callable[[str], None]) -> Target:
     """Not connected yet. Raises EdgeAsrError."""
     target = choose_target(name, tell=tell)
@@ -226,7 +215,7 @@ def sweep(
         meter = MeterOptions(name=asked.meter_name, watts_per_cpu=asked.energy_estimate)
         session = Session(target, find_meter(target.files, meter))
         try:
-            measure(asked, session, contenders, recordings, journal)
+            prepare_and_measure(asked, session, contenders, recordings, journal)
         finally:  # also after Ctrl-C: what is finished is shown
             journal.reread()
             occasion = Occasion(
@@ -267,59 +256,18 @@ def others(asked: Asked, first: Program, target: Target) -> list[Contender]:
     return found
 
 
-def check_names(contenders: Sequence[Contender]) -> None:
-    """Raises EdgeAsrError where one is asked for twice."""
-    names = [contender.setting.name for contender in contenders]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise EdgeAsrError(f"{twice[0]} is asked for twice: name each file once")
-
-
-def measure(
+def prepare_and_measure(
     asked: Asked, session: Session, contenders: Sequence[Contender], recordings: Recordings, journal: Journal
 ) -> None:
-    """What the journal lacks. Whatever ends it, the conditions are kept."""
+    """Take the passes that the journal lacks."""
     target = session.target
     models = [contender.program.path for contender in contenders if isinstance(contender, Gated)]
     with stages("preparing") as progress:
         progress(target.name)
         target.prepare(models, recordings.waves)
-    before = read_device(target.files, own_cpu_s(session))
     wanted = sum(map(len, due(contenders, asked.passes, journal).values()))
-    try:
-        with progress_bar("sweeping", wanted) as advance:
-            take_passes(session, contenders, recordings, asked.passes, journal, advance)
-    finally:
-        if session.spans:
-            after = read_device(target.files, own_cpu_s(session), before)
-            seen = describe_device(target, asked.threads, asked.cpus, before.snapshot, after.snapshot)
-            journal.set_conditions(seen)
-
-
-def own_cpu_s(session: Session) -> float:
-    """CPU time that the measurement has used on the target."""
-    here = time.process_time() if session.target.name == "local" else 0.0
-    return session.runners_cpu_s + here
-
-
-def write(result: Sweep, folder: Path) -> None:
-    """All five files; each is whole or as it was. Raises EdgeAsrError."""
-    from edge_asr.profiling.sweep.page import html, markdown
-    from edge_asr.profiling.sweep.picture import draw, headline
-
-    files: dict[str, bytes] = {"sweep.json": result.to_json().encode(), "sweep.md": markdown(result).encode()}
-    if result.points:
-        pictures = draw(result)
-        files |= {f"sweep.{suffix}": picture for suffix, picture in pictures.items()}
-        files["sweep.html"] = html(result, headline(result), pictures["svg"]).encode()
-    for name, content in files.items():
-        partial = folder / f".{name}.{os.getpid()}"
-        try:
-            partial.write_bytes(content)
-            partial.replace(folder / name)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise EdgeAsrError(f"{folder / name}: cannot be written ({error.strerror})") from None
+    with progress_bar("sweeping", wanted) as advance:
+        measure(session, contenders, recordings, journal, asked.passes, asked.threads, asked.cpus, advance)
 
 
 def show(result: Sweep, folder: Path, as_json: bool) -> None:

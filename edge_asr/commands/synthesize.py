@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from edge_asr.commands.options import json_option
-from edge_asr.commands.screen import notice, print_json, progress_bar
 from edge_asr.extras import require_extra
+from edge_asr.terminal.options import json_option
+from edge_asr.terminal.screen import notice, print_json, progress_bar
 
 
 @click.command("synthesize")

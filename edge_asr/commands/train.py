@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 import edge_asr.training
-from edge_asr.commands.options import json_option
-from edge_asr.commands.quiet import screen
-from edge_asr.commands.screen import notice, print_json
 from edge_asr.corpora import DATA_VARIABLE
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.terminal.options import json_option
+from edge_asr.terminal.quiet import screen
+from edge_asr.terminal.screen import notice, print_json
 from edge_asr.training.config import read_config
 
 DEFAULT_CONFIG = Path(edge_asr.training.__file__).parent / "configs" / "an4.toml"

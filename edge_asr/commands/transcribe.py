@@ -13,10 +13,15 @@ from typing import Any
 import click
 
 from edge_asr.audio import AudioReader, RawFormat, duration_s
-from edge_asr.commands.decoding import Heard, decode
+from edge_asr.commands.decoding import DecodedInput, decode
 from edge_asr.commands.live_text import FlowingText, LiveText, NoText, ShownText
-from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import (
+from edge_asr.ctc import Word
+from edge_asr.errors import EdgeAsrError
+from edge_asr.recognizer import Result
+from edge_asr.sound.byte_stream import STDIN
+from edge_asr.sound.channels import Channel
+from edge_asr.terminal.model import model_or_shipped, open_model
+from edge_asr.terminal.options import (
     backend_option,
     channel_option,
     json_option,
@@ -24,15 +29,10 @@ from edge_asr.commands.options import (
     threads_option,
     threshold_option,
 )
-from edge_asr.commands.process import FAILED, say
-from edge_asr.commands.screen import Advance, message, print_json, progress_bar, takes_escapes
-from edge_asr.commands.signals import InputEnd, exit_code
-from edge_asr.commands.standard_streams import one_line
-from edge_asr.ctc import Word
-from edge_asr.errors import EdgeAsrError
-from edge_asr.recognizer import Result
-from edge_asr.sound.byte_stream import STDIN
-from edge_asr.sound.channels import Channel
+from edge_asr.terminal.process import FAILED, say
+from edge_asr.terminal.screen import Advance, message, print_json, progress_bar, takes_escapes
+from edge_asr.terminal.signals import InputEnd, exit_code
+from edge_asr.terminal.standard_streams import one_line
 
 RATES_HZ = (1_000, 768_000)
 MOST_CHANNELS = 64
@@ -165,7 +165,7 @@ class Output:
             click.secho(one_line(str(name)), dim=True)
         return LiveText(sys.stdout) if self._live else FlowingText(sys.stdout)
 
-    def good(self, name: Path, heard: Heard, backend: str, interrupted: bool) -> None:
+    def good(self, name: Path, heard: DecodedInput, backend: str, interrupted: bool) -> None:
         if self._as_json:
             trouble = {} if heard.trouble is None else {"error": one_line(heard.trouble)}
             facts = {"interrupted": interrupted, "warnings": heard.warnings, **trouble}

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.file_hash import file_sha256
 from edge_asr.native.target import Target
-from edge_asr.shipped import CACHE_VARIABLE, cache_folder, file_sha256
+from edge_asr.shipped import CACHE_VARIABLE, cache_folder
 
 SDK_VERSION = "1.5.1"  # the one that the exporter is pinned to
 WHEEL_PYTHON = "3.11"  # of the wheel that is fetched; its C++ libraries are the same for each

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import click
 
-from edge_asr.commands.model import model_or_shipped
-from edge_asr.commands.options import json_option, limit_option, model_option
-from edge_asr.commands.process import run
-from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.profiling.contenders import Contender, Work, gated
 from edge_asr.profiling.program import read_program
 from edge_asr.profiling.recordings import as_waves, sources
 from edge_asr.profiling.statistics import Estimate, interleaved_ratio, relative_spread
 from edge_asr.profiling.targets.local import LocalTarget
+from edge_asr.terminal.model import model_or_shipped
+from edge_asr.terminal.options import json_option, limit_option, model_option
+from edge_asr.terminal.process import run
+from edge_asr.terminal.screen import print_json, print_rows, progress_bar
 
 SAMPLED = "cat /proc/stat /proc/loadavg /proc/meminfo /proc/uptime"  # dearer to read than a meter's counters
 SAMPLE_INTERVAL_S = 0.02  # five times as often as the most eager meter is read

@@ -11,15 +11,15 @@ from pathlib import Path
 import click
 
 from edge_asr.audio import read_audio
-from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import backend_option, json_option, model_option, threshold_option
-from edge_asr.commands.process import run
-from edge_asr.commands.screen import print_json, print_rows, progress_bar
+from edge_asr.file_hash import file_sha256
 from edge_asr.manifest import read_manifest
 from edge_asr.metrics import WerDifference, wer_difference
 from edge_asr.profiling.gate_comparison import compare_gate
 from edge_asr.profiling.prediction import SpeedUp
-from edge_asr.shipped import file_sha256
+from edge_asr.terminal.model import model_or_shipped, open_model
+from edge_asr.terminal.options import backend_option, json_option, model_option, threshold_option
+from edge_asr.terminal.process import run
+from edge_asr.terminal.screen import print_json, print_rows, progress_bar
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

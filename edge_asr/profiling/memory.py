@@ -15,12 +15,12 @@ from pathlib import Path
 import click
 import psutil
 
-from edge_asr.commands.import_path import run_module
-from edge_asr.commands.options import backend_option
-from edge_asr.commands.process import run
-from edge_asr.commands.screen import print_json
 from edge_asr.errors import EdgeAsrError
 from edge_asr.recognizer import Recognizer
+from edge_asr.terminal.import_path import run_module
+from edge_asr.terminal.options import backend_option
+from edge_asr.terminal.process import run
+from edge_asr.terminal.screen import print_json
 
 KIB = 1_024
 LINUX_STATUS = Path("/proc/self/status")

@@ -12,11 +12,11 @@ import click
 import numpy as np
 
 from edge_asr.audio import SAMPLE_RATE_HZ
-from edge_asr.commands.model import model_or_shipped, open_model
-from edge_asr.commands.options import Finite, backend_option, json_option, model_option, threshold_option
-from edge_asr.commands.process import run
-from edge_asr.commands.screen import print_json, print_rows, progress_bar
-from edge_asr.shipped import file_sha256
+from edge_asr.file_hash import file_sha256
+from edge_asr.terminal.model import model_or_shipped, open_model
+from edge_asr.terminal.options import Finite, backend_option, json_option, model_option, threshold_option
+from edge_asr.terminal.process import run
+from edge_asr.terminal.screen import print_json, print_rows, progress_bar
 
 SEED = 762
 LEVELS_DBFS = (-60, -40, -20)  # of the noise: a quiet room, a fan, a street

@@ -14,7 +14,7 @@ RAN, SKIPPED = "1", "0"  # in `step_upper`
 
 
 @dataclass(frozen=True)
-class Heard:
+class SeenRecording:
     """One recording, once."""
 
     text: str
@@ -29,7 +29,7 @@ class Heard:
     resident_bytes: int | None
 
     @classmethod
-    def of(cls, item: dict[str, Any]) -> Heard:
+    def of(cls, item: dict[str, Any]) -> SeenRecording:
         """From what a runtime printed. Raises EdgeAsrError where it lacks what every runtime must give."""
         lacking = {"text", "audio_s", "compute_s"} - item.keys()
         if lacking:
@@ -55,7 +55,7 @@ class SeenPass:
     """One pass over the recordings, in a process of its own that was warm when it began."""
 
     order: int  # position in the sequence of all passes
-    heard: tuple[Heard, ...]
+    heard: tuple[SeenRecording, ...]
     span: Span  # on the target's clock
     cpu_s: float | None
 
@@ -72,7 +72,7 @@ class SeenPass:
 class Seen:
     contender: Contender
     cold: list[dict[str, Any]] = field(default_factory=list)  # --bench objects, a fresh process each
-    once: tuple[Heard, ...] = ()  # every recording, as heard while warming up
+    once: tuple[SeenRecording, ...] = ()  # every recording, as heard while warming up
     first_partial_ms: list[float] = field(default_factory=list)
     end_of_speech_ms: list[float] = field(default_factory=list)
     growth_bytes: int | None = None

@@ -24,7 +24,7 @@ from edge_asr.profiling.recordings import Recordings
 from edge_asr.profiling.report import Conditions, Report, Snapshot
 from edge_asr.profiling.report import Protocol as HowOften
 from edge_asr.profiling.results import Extras, compare, result_of
-from edge_asr.profiling.seen import Heard, Seen, SeenPass, by_recording, end_of_speech_ms, first_partial_ms
+from edge_asr.profiling.seen import Seen, SeenPass, SeenRecording, by_recording, end_of_speech_ms, first_partial_ms
 from edge_asr.profiling.targets.local import NAME as LOCAL
 from edge_asr.profiling.targets.protocol import Target
 from edge_asr.profiling.verdict import judge
@@ -203,7 +203,7 @@ class Session:
         everything = list(by_recording(seen.contender.run(work)))
         check_count(seen, len(everything), work)
         counted = everything[len(self._lead_in) :]
-        heard = [Heard.of(item) for _, item in counted]
+        heard = [SeenRecording.of(item) for _, item in counted]
         seen.once = tuple(heard[: len(waves)])
         for updates, _ in counted:
             seen.first_partial_ms += some(first_partial_ms(updates))
@@ -221,10 +221,10 @@ class Session:
 
     def _pass(self, seen: Seen) -> SeenPass:
         work = Work((*self._lead_in, *self.recordings.waves * self._traversals))
-        heard: list[Heard] = []
+        heard: list[SeenRecording] = []
         begin_s = 0.0
         for item in seen.contender.run(work):
-            heard.append(Heard.of(item))
+            heard.append(SeenRecording.of(item))
             if len(heard) == len(self._lead_in):
                 begin_s = self.target.clock_s()
         end_s = self.target.clock_s()

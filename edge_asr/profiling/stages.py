@@ -23,12 +23,12 @@ import click
 import numpy as np
 
 from edge_asr.audio import read_audio
-from edge_asr.commands.import_path import run_module
-from edge_asr.commands.options import Threshold
-from edge_asr.commands.process import run
-from edge_asr.commands.screen import print_json
 from edge_asr.contract import STEP
 from edge_asr.errors import EdgeAsrError
+from edge_asr.terminal.import_path import run_module
+from edge_asr.terminal.options import Threshold
+from edge_asr.terminal.process import run
+from edge_asr.terminal.screen import print_json
 
 FRONT_END, LOWER, GATE, UPPER, STATE = "front end", "lower", "gate", "upper", "state"
 STAGES = (FRONT_END, LOWER, GATE, UPPER, STATE)

@@ -19,6 +19,7 @@ from edge_asr.backends.program_file import check_program_file
 from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.file_hash import file_sha256
 
 FOLDER = Path(__file__).parent
 BASE = "base"
@@ -45,6 +46,11 @@ def cache_folder() -> Path:
     if folder is None or str(folder).startswith("~"):  # what older versions of platformdirs return
         raise EdgeAsrError(f"no home folder, and so no cache folder: set {CACHE_VARIABLE} to one")
     return folder
+
+
+def names_size(model: Path | str) -> bool:
+    """Whether it is the size of a shipped model, and no path."""
+    return str(model) in CHECKPOINTS
 
 
 def shipped_checkpoint(size: str = BASE) -> Path:
@@ -190,9 +196,3 @@ def package_folder(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise EdgeAsrError(f"the package '{package}' is missing: install edge-asr again")
     return Path(spec.submodule_search_locations[0])
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file's bytes. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,8 +16,8 @@ from typing import Any
 from edge_asr import __version__
 from edge_asr.contract import CONTRACT_VERSION, PRECISIONS, Metadata
 from edge_asr.errors import EdgeAsrError
+from edge_asr.file_hash import file_sha256
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint
-from edge_asr.shipped import file_sha256
 from edge_asr.source_identity import git_commit
 from edge_asr_export.eager import EagerBackend
 from edge_asr_export.inspect import inspect_pte

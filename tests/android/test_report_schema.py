@@ -19,6 +19,7 @@ import soundfile
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.errors import EdgeAsrError
+from edge_asr.file_hash import file_sha256
 from edge_asr.profiling.meters.battery import product_w
 from edge_asr.profiling.meters.energy import energy_of
 from edge_asr.profiling.meters.integrate import integrate_counter, integrate_power
@@ -31,7 +32,6 @@ from edge_asr.profiling.targets.adb import AdbTarget, Benchmark, audio_name, par
 from edge_asr.profiling.targets.protocol import Files
 from edge_asr.profiling.verdict import judge
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import file_sha256
 from tests.android import apk, toolchain
 from tests.android.conftest import DEMO
 from tests.android.test_engine_parity import Engine, engine  # noqa: F401 (a fixture)

@@ -16,8 +16,8 @@ import soundfile
 from edge_asr import recognizer
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.backends.protocol import StepResult
-from edge_asr.commands import model as commands_model
 from edge_asr.errors import EdgeAsrError
+from edge_asr.terminal import model as terminal_model
 from tests.beeps import BeepBackend, write_beeps, write_manifest
 from tests.outcome import Run
 
@@ -136,7 +136,7 @@ def test_a_shipped_size_is_no_path(
     run: Run, manifest: Path, good: Path, deaf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[str] = []
-    monkeypatch.setattr(commands_model, "shipped_pte", lambda tell, progress, size: sizes.append(size) or deaf)
+    monkeypatch.setattr(terminal_model, "shipped_pte", lambda tell, progress, size: sizes.append(size) or deaf)
     answer = run("evaluate", manifest, "--model", good, "--against", "small@off", "--json").json
     assert sizes == ["small"]
     assert answer["against"][0]["setting"] == "small@off"

@@ -16,10 +16,10 @@ from pathlib import Path
 import click
 import pytest
 
-from edge_asr.commands import process
-from edge_asr.commands.screen import notice
-from edge_asr.commands.signals import all_like_ctrl_c
 from edge_asr.errors import EdgeAsrError
+from edge_asr.terminal import process
+from edge_asr.terminal.screen import notice
+from edge_asr.terminal.signals import all_like_ctrl_c
 from tests.beep_program import BEEP_PROGRAM, PATIENCE_S
 from tests.beeps import write_beeps, write_manifest
 from tests.outcome import Run

@@ -185,7 +185,7 @@ def test_files_of_the_working_folder_are_never_imported(tmp_path: Path, as_modul
 
 
 def test_a_module_in_a_process_of_its_own_leaves_the_working_folder_out(tmp_path: Path) -> None:
-    from edge_asr.commands.import_path import run_module
+    from edge_asr.terminal.import_path import run_module
 
     for name in ("edge_asr", "click", "psutil", "json"):
         (tmp_path / f"{name}.py").write_text(HOSTILE)

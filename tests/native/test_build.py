@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.file_hash import file_sha256
 from edge_asr.native import build as building
 from edge_asr.native import sdk as fetching
 from edge_asr.native.build import LIBRARY, Build, build, build_folder
 from edge_asr.native.library import LIBRARY_VARIABLE, find_library
 from edge_asr.native.sdk import SDK_VERSION, Sdk, found_sdk, sdk_for
 from edge_asr.native.target import TARGETS, named_target, target_here
-from edge_asr.shipped import file_sha256
 from tests.outcome import Run
 from tests.requirements import require_tool
 

@@ -15,6 +15,7 @@ import soundfile
 from edge_asr import shipped
 from edge_asr.demo import RECORDING, TEXT
 from edge_asr.errors import EdgeAsrError
+from edge_asr.file_hash import file_sha256
 from edge_asr.licences import licence_texts
 from edge_asr.native import bundle as bundling
 from edge_asr.native.build import Build
@@ -22,7 +23,6 @@ from edge_asr.native.bundle import DEMO, FACTS, MODEL, README, RUNNER, Facts, ma
 from edge_asr.native.elf import C_LIBRARY, read_needs
 from edge_asr.native.target import named_target
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import file_sha256
 from tests.outcome import Run
 
 

@@ -111,7 +111,7 @@ def test_int8_quantizes_the_linear_layers_and_nothing_else(
 def lines_of(baseline: str, arguments: list[object], capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     import importlib
 
-    from edge_asr.commands.process import run
+    from edge_asr.terminal.process import run
 
     module = importlib.import_module(f"edge_asr.profiling.baselines.{baseline}")
     assert run(module.command, baseline, [str(argument) for argument in arguments]) == 0
@@ -155,8 +155,8 @@ def test_bench_is_one_object(tiny_onnx: Path, recording: Path, capfd: pytest.Cap
 def test_what_is_wrong_is_said_in_one_line(
     arguments: list[str], complaint: str, tiny_onnx: Path, recording: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_asr.commands.process import run
     from edge_asr.profiling.baselines.onnxruntime import command
+    from edge_asr.terminal.process import run
 
     named = [argument.format(model=tiny_onnx, recording=recording) for argument in arguments]
     assert run(command, "onnxruntime", named) == 1

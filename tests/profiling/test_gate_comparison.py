@@ -10,10 +10,10 @@ from typing import cast
 import numpy as np
 import pytest
 
-from edge_asr.commands.process import run
 from edge_asr.profiling.gate_benchmark import command
 from edge_asr.profiling.gate_comparison import compare_gate, share_of_upper
 from edge_asr.recognizer import Counters, Recognizer, Result, StepInfo, Stream, Update
+from edge_asr.terminal.process import run
 from tests.beeps import BeepBackend
 
 TEN_FRAMES = Counters(frames=10, kept_frames=10, upper_runs=1, steps=1, audio_s=0.4, compute_s=1.0)

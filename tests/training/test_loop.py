@@ -24,10 +24,12 @@ from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.gated import EncoderOutput
 from edge_asr.model.losses import gate_cross_entropy, valid_frames
-from edge_asr.training import phones
+from edge_asr.training import evaluation, phones
+from edge_asr.training.batches import pad
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import hold_out
-from edge_asr.training.loop import Trainer, pad
+from edge_asr.training.evaluation import choose_threshold
+from edge_asr.training.loop import Trainer
 from tests.training.conftest import REPOSITORY, run_config
 
 
@@ -154,12 +156,10 @@ def test_the_loss_falls(tones: Path, tmp_path: Path) -> None:
         ({1.0: 8.0, 0.9: 8.9, 0.8: 7.9}, 0.8),
     ],
 )
-def test_the_default_threshold_skips_most_among_the_best(
-    tones: Path, tmp_path: Path, wers: dict[float, float], chosen: float
-) -> None:
-    trainer = Trainer(run_config(dev_thresholds=tuple(wers)), tones, tmp_path)
+def test_the_default_threshold_skips_most_among_the_best(wers: dict[float, float], chosen: float) -> None:
+    training = run_config(dev_thresholds=tuple(wers)).training
     results = {f"{threshold:g}": {"wer": wer} for threshold, wer in wers.items()}
-    assert trainer.choose_threshold(results | {"intermediate": {"wer": 0.0}}) == chosen
+    assert choose_threshold(results | {"intermediate": {"wer": 0.0}}, training) == chosen
 
 
 def test_a_static_model_never_skips(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,9 @@ def test_the_development_set_is_heard_at_each_speed(
     assert lengths == sorted(lengths, reverse=True)
     assert len(set(lengths)) == 3
     heard: list[int] = []
-    monkeypatch.setattr(trainer, "texts", lambda scores, frames: heard.extend(frames.tolist()) or [""] * len(frames))
+    monkeypatch.setattr(
+        evaluation, "texts", lambda scores, frames, tokens: heard.extend(frames.tolist()) or [""] * len(frames)
+    )
     trainer.evaluate((0.9, 1.0, 1.1), (0.0,))
     assert sorted(heard)[:: len(heard) // len(set(heard))] == sorted(-(-length // 640) for length in lengths)
 
@@ -466,7 +468,7 @@ def test_development_speech_is_heard_at_each_level(tones: Path, tmp_path: Path) 
     heard: list[torch.Tensor] = []
     quiet.average.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0]))
     quiet.evaluate((1.0,), quiet.config.training.dev_gains_db)
-    rows = torch.cat([mel.flatten(1) for mel in heard[:: len(quiet.thresholds)]])
+    rows = torch.cat([mel.flatten(1) for mel in heard[:: len(quiet.config.training.dev_thresholds)]])
     assert len(rows) == 2 * len(quiet.dev)
     assert (rows.std(dim=1) == 0).sum() == len(quiet.dev)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edge_asr.commands.import_path import run_module
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.contenders import Work
 from edge_asr.profiling.report import Setting
 from edge_asr.profiling.targets.local import objects_of
+from edge_asr.terminal.import_path import run_module
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 from edge_asr.contract import Metadata
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.file_hash import file_sha256
 from edge_asr.profiling.baselines.baseline import Baseline
 from edge_asr.profiling.report import Setting
-from edge_asr.shipped import cache_folder, exporter_fingerprint, file_sha256, shipped_checkpoints
+from edge_asr.shipped import cache_folder, exporter_fingerprint, shipped_checkpoints
 
 MODULES = "edge_asr.profiling.baselines"
 ONNX_PREFIX = "onnxruntime-"

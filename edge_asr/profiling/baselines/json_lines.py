@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 
 from edge_asr.audio import read_audio
-from edge_asr.commands.screen import print_json
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.memory import peak_resident_bytes, resident_bytes
 from edge_asr.recognizer import Counters
+from edge_asr.terminal.screen import print_json
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Transcript:
     """One recording."""
 
     text: str
@@ -45,7 +45,7 @@ class Transcriber(Protocol):
 
     sample_rate_hz: int
 
-    def hear(self, samples: np.ndarray) -> Iterator[Piece | Heard]:
+    def hear(self, samples: np.ndarray) -> Iterator[Piece | Transcript]:
         """samples float32 [n] at `sample_rate_hz`, streamed: the pieces as they come, then the whole."""
 
 
@@ -106,7 +106,7 @@ def print_lines(runtime: str, load: Callable[[], Transcriber], options: ProcessO
         print_json(first | facts(runtime, load_ms, options.threads))
 
 
-def counters_of(heard: Heard) -> dict[str, Any]:
+def counters_of(heard: Transcript) -> dict[str, Any]:
     """Without what the runtime does not count."""
     counted = asdict(heard.counters)
     if not heard.counters.frames:

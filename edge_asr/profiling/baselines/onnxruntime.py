@@ -14,11 +14,11 @@ import numpy as np
 import onnxruntime
 
 from edge_asr.backends.protocol import StepResult
-from edge_asr.commands.process import run
 from edge_asr.contract import Metadata
 from edge_asr.errors import EdgeAsrError
-from edge_asr.profiling.baselines.json_lines import Heard, Piece, ProcessOptions, print_lines, process_options
+from edge_asr.profiling.baselines.json_lines import Piece, ProcessOptions, Transcript, print_lines, process_options
 from edge_asr.recognizer import Recognizer, StepInfo
+from edge_asr.terminal.process import run
 
 METADATA_KEY = "edge_asr"  # of the file's properties: `Metadata` as JSON
 DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
@@ -75,7 +75,7 @@ class OnnxTranscriber:
         self.chunk_samples = self.recognizer.metadata.chunk_samples
         self.sample_rate_hz = self.recognizer.metadata.sample_rate_hz
 
-    def hear(self, samples: np.ndarray) -> Iterator[Piece | Heard]:
+    def hear(self, samples: np.ndarray) -> Iterator[Piece | Transcript]:
         """See `Transcriber.hear`."""
         with self.recognizer.stream() as stream:
             for start in range(0, len(samples), self.chunk_samples):
@@ -84,7 +84,7 @@ class OnnxTranscriber:
                 yield from self.pieces(update.new_steps, heard_s, update.final, update.partial)
             result = stream.finish()
         yield from self.pieces(result.new_steps, len(samples) / self.sample_rate_hz, result.final, "")
-        yield Heard(result.text, result.counters)
+        yield Transcript(result.text, result.counters)
 
     def pieces(self, steps: Sequence[StepInfo], heard_s: float, final: str, partial: str) -> Iterator[Piece]:
         for step in steps:

@@ -17,10 +17,10 @@ import numpy as np
 import pocketsphinx
 
 from edge_asr.audio import SAMPLE_RATE_HZ
-from edge_asr.commands.process import run
 from edge_asr.errors import EdgeAsrError
-from edge_asr.profiling.baselines.json_lines import Heard, Piece, ProcessOptions, print_lines, process_options
+from edge_asr.profiling.baselines.json_lines import Piece, ProcessOptions, Transcript, print_lines, process_options
 from edge_asr.recognizer import Counters
+from edge_asr.terminal.process import run
 
 BLOCK_S = 0.64  # of audio handed over at a time: a chunk of the shipped model
 INT16_SCALE = 32_768
@@ -47,7 +47,7 @@ class SphinxTranscriber:
         except RuntimeError as error:
             raise EdgeAsrError(f"PocketSphinx cannot load {language_model} and {dictionary} ({error})") from None
 
-    def hear(self, samples: np.ndarray) -> Iterator[Piece | Heard]:
+    def hear(self, samples: np.ndarray) -> Iterator[Piece | Transcript]:
         """See `Transcriber.hear`."""
         pcm = np.clip(np.rint(samples * INT16_SCALE), -INT16_SCALE, INT16_SCALE - 1).astype("<i2")
         size = int(BLOCK_S * SAMPLE_RATE_HZ)
@@ -62,7 +62,7 @@ class SphinxTranscriber:
         total_ms += ms
         yield Piece(ms, len(pcm) / SAMPLE_RATE_HZ, 0, self.text, lambda: "")
         counters = Counters(steps=len(blocks) + 1, audio_s=len(samples) / SAMPLE_RATE_HZ, compute_s=total_ms / 1e3)
-        yield Heard(self.text(), counters)
+        yield Transcript(self.text(), counters)
 
     def text(self) -> str:
         hypothesis = self.decoder.hyp()

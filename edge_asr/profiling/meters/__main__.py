@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
-from edge_asr.commands.options import Finite
-from edge_asr.commands.process import run
-from edge_asr.commands.screen import print_json, print_rows, progress_bar
 from edge_asr.profiling.meters.choose import find_meter, find_meters, why_none
 from edge_asr.profiling.meters.log import integrate_log
 from edge_asr.profiling.meters.log_file import parse_options, read_log
 from edge_asr.profiling.meters.protocol import Meter, Window
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.protocol import Target
+from edge_asr.terminal.options import Finite
+from edge_asr.terminal.process import run
+from edge_asr.terminal.screen import print_json, print_rows, progress_bar
 
 PROGRESS_STEP_S = 0.1
 

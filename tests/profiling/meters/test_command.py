@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_asr.commands.process import run as run_command
 from edge_asr.profiling.meters import __main__ as module
 from edge_asr.profiling.targets.local import LocalTarget
+from edge_asr.terminal.process import run as run_command
 from tests.outcome import Outcome
 
 

@@ -6,7 +6,7 @@
 
 namespace edge_asr::runner {
 
-// The exit codes of edge_asr/commands/process.py; after a signal it is kSignalled and the signal's number.
+// The exit codes of edge_asr/terminal/process.py; after a signal it is kSignalled and the signal's number.
 enum ExitCode { kDone = 0, kFailed = 1, kMisused = 2, kSignalled = 128, kPipeClosed = 141 };
 
 class Trouble : public std::runtime_error {

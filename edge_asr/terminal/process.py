@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import click
 
-from edge_asr.commands.import_path import leave_out_working_folder
-from edge_asr.commands.quiet import quiet_libraries
-from edge_asr.commands.screen import message as show_message
-from edge_asr.commands.screen import wants_plain_text
-from edge_asr.commands.signals import exit_code, signal_of
-from edge_asr.commands.standard_streams import sturdy_streams
 from edge_asr.errors import EdgeAsrError
+from edge_asr.terminal.import_path import leave_out_working_folder
+from edge_asr.terminal.quiet import quiet_libraries
+from edge_asr.terminal.screen import message as show_message
+from edge_asr.terminal.screen import wants_plain_text
+from edge_asr.terminal.signals import exit_code, signal_of
+from edge_asr.terminal.standard_streams import sturdy_streams
 
 DONE = 0
 FAILED = 1

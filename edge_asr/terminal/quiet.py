@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from edge_asr.backends.runtime_log import native_stderr_to
-from edge_asr.commands.standard_streams import text_writer
+from edge_asr.terminal.standard_streams import text_writer
 
 _screen: TextIO | None = None  # the true stderr, while libraries are kept from it
 

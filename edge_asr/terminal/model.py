@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_asr.commands.screen import notice, stages
 from edge_asr.recognizer import Recognizer
-from edge_asr.shipped import BASE, CHECKPOINTS, shipped_checkpoint, shipped_pte
+from edge_asr.shipped import BASE, names_size, shipped_checkpoint, shipped_pte
+from edge_asr.terminal.screen import notice, stages
 
 
 def model_or_shipped(model: Path | None) -> Path:
@@ -22,11 +22,6 @@ def checkpoint_or_shipped(checkpoint: Path | None) -> Path:
     if checkpoint is not None and not names_size(checkpoint):
         return checkpoint
     return shipped_checkpoint(str(checkpoint or BASE))
-
-
-def names_size(model: Path | str) -> bool:
-    """Whether it is the size of a shipped model, and no path."""
-    return str(model) in CHECKPOINTS
 
 
 def open_model(path: Path, threads: int, backend: str | None = None) -> Recognizer:

@@ -23,9 +23,9 @@ from rich.progress import (
 )
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
-from edge_asr.commands.quiet import screen
-from edge_asr.commands.standard_streams import one_line, printable
 from edge_asr.json_text import json_text, without_infinities
+from edge_asr.terminal.quiet import screen
+from edge_asr.terminal.standard_streams import one_line, printable
 
 Advance = Callable[[float], None]
 

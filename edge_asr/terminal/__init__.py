@@ -1,0 +1,1 @@
+"""What all our command lines share, the profiler's own too: options, streams, progress, signals, exit codes."""
