@@ -9,12 +9,13 @@ import resource
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.beep_program import BEEP_PROGRAM, PATIENCE_S, REPOSITORY, transcribe, transcribe_line
-from tests.beeps import write_beeps, write_manifest
+from tests.beeps import beep_pcm, riff, write_beeps, write_manifest
 
 PATTERN = ".x..x."
 
@@ -135,6 +136,15 @@ def test_a_narrow_terminal_is_no_endless_loop(tmp_path: Path, columns: int) -> N
     assert seen.count("B") >= 2
 
 
+def test_progress_of_a_pipe_has_no_length(tmp_path: Path) -> None:
+    fifo = tmp_path / "live"
+    os.mkfifo(fifo)
+    threading.Thread(target=fifo.write_bytes, args=(riff(beep_pcm(PATTERN)),), daemon=True).start()
+    code, seen = on_a_terminal(transcribe_line(fifo, "--json"), 80, TERM="xterm")
+    assert (code, '"text": "BEEP BEEP"' in seen) == (0, True)
+    assert "/?" in seen.split("transcribing, seconds of audio")[1]
+
+
 WITHOUT_A_NAME = """
 import pwd, sys
 
@@ -166,7 +176,8 @@ HOSTILE = "raise SystemExit('a file of the user was run')"
 
 @pytest.mark.parametrize("as_module", [True, False])
 def test_files_of_the_working_folder_are_never_imported(tmp_path: Path, as_module: bool, tiny_pte: Path) -> None:
-    for name in ("export", "click", "numpy", "soundfile", "tests", *([] if as_module else ["edge_asr"])):
+    names = ["export", "edge_asr_export", "click", "numpy", "soundfile", "tests"]
+    for name in names if as_module else [*names, "edge_asr"]:
         (tmp_path / f"{name}.py").write_text(HOSTILE)
     write_beeps(tmp_path / "a.wav", PATTERN)
     script = "from edge_asr.__main__ import main; raise SystemExit(main())"  # what pip writes

@@ -77,6 +77,20 @@ def test_json_is_whole_and_says_that_it_was_interrupted(tmp_path: Path, number: 
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_json_of_a_pipe_is_printed_though_nothing_was_before(number: signal.Signals, code: int) -> None:
+    with live("-", "--json") as running:
+        assert running.stdin
+        running.stdin.write(HEARD + beep_pcm("...x"))
+        running.stdin.flush()
+        wait_until_read(running.stdin.fileno())
+        running.send_signal(number)
+        out, err = running.communicate(timeout=PATIENCE_S)
+    assert (running.returncode, err) == (code, b"")
+    answer = json.loads(out)
+    assert (answer["text"], answer["interrupted"]) == ("BEEP BEEP BEEP BEEP", True)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_file_ends_where_the_signal_comes_and_the_next_is_not_begun(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
