@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ def new_vocabulary(pieces: Path | None) -> Vocabulary:
 
 
 def described(model: GatedCtc, source: Source, vocabulary: Vocabulary, new: Sequence[str]) -> Adoption:
-    origin = {"adopted_from": source.model_type, "config_of_source": str(source.config.get("_name_or_path", ""))}
+    origin = {"adopted_from": source.model_type, "new_parameters": json.dumps(list(new))}
     checkpoint = Checkpoint(model, Tokens(vocabulary.pieces, vocabulary.blank_id), NEVER_SKIP, origin)
     spec = model.spec
     lower_input, upper_input = lower_example(model), upper_example(model)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asr.model.config import EncoderConfig
 from edge_asr.training.augmentation import draw_wave
 from edge_asr.training.config import AugmentationConfig
 from edge_asr.training.data import Example
@@ -36,7 +35,7 @@ class Batch:
 def collate(
     streams: Sequence[Sequence[Example]],
     augmentation: AugmentationConfig,
-    encoder: EncoderConfig,
+    frame_samples: int,
     rng: np.random.Generator,
 ) -> Batch:
     """Augment each utterance, join those of a stream, then pad with silence."""
@@ -47,18 +46,18 @@ def collate(
         waves.append(np.concatenate([wave for wave, _ in drawn]))
         ids.append([i for example in said for i in example.ids])
         phones.append([i for example in said for i in example.phones])
-    return pad(waves, ids, encoder, phones)
+    return pad(waves, ids, frame_samples, phones)
 
 
 def pad(
     waves: Sequence[np.ndarray],
     ids: Sequence[Sequence[int]],
-    config: EncoderConfig,
+    frame_samples: int,
     phones: Sequence[Sequence[int]] | None = None,
 ) -> Batch:
-    """Stack waves and targets; the time axis is a multiple of SHAPE_FRAMES frames."""
-    frames = [-(-len(wave) // config.frame_samples) for wave in waves]
-    granule = SHAPE_FRAMES * config.frame_samples
+    """Stack waves and targets; the time axis is a multiple of SHAPE_FRAMES frames of so many samples."""
+    frames = [-(-len(wave) // frame_samples) for wave in waves]
+    granule = SHAPE_FRAMES * frame_samples
     longest = -(-max(len(wave) for wave in waves) // granule) * granule
     samples = torch.zeros(len(waves), longest)
     for row, wave in enumerate(waves):

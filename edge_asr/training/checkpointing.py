@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import load_checkpoint
-from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import GatedCtc
 from edge_asr.model.heads import factorized_start
 from edge_asr.source_identity import git_commit
 from edge_asr.training.config import RunConfig
@@ -35,8 +35,8 @@ class Progress:
 class RunState:
     """All that training changes."""
 
-    model: GatedEncoder
-    average: GatedEncoder
+    model: GatedCtc
+    average: GatedCtc
     phone_head: nn.Linear | None
     optimizer: torch.optim.Optimizer
     progress: Progress = field(default_factory=Progress)
@@ -66,7 +66,7 @@ class RunState:
         self.progress = Progress(**state["progress"])
 
 
-def take_over(model: GatedEncoder, checkpoint: Path) -> None:
+def take_over(model: GatedCtc, checkpoint: Path) -> None:
     """Start from another run's weights. The gate may be cut differently, as it has none, or learned where the other
     was not: then its head is fresh. There may be fewer upper layers: then the lowest are taken. Heads may become
     factorized ones: see `factorized_start`. Raises EdgeAsrError where anything else differs."""

@@ -49,6 +49,9 @@ class TrainingConfig:
     """Schedule and objective."""
 
     start_from: str = ""  # a finished run's folder, beside this run's own: its weights and pieces are the start
+    start_checkpoint: str = ""  # of `edge-asr adopt`: weights, pieces, and dimensions that [model] does not name
+    heads_first_steps: int = 0  # at first only what the adopted model's source did not have is trained
+    body_rate: float = 1.0  # after that, the rest learns at this share of the rate
     manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder, or absolute
     repeats: tuple[int, ...] = ()  # how often an epoch meets the utterances of each manifest; once where left out
     on_fault: str = "fatal"  # a broken line, unreadable audio, text too long for its audio: "fatal", or "skip" and tell
@@ -104,7 +107,7 @@ class TrainingConfig:
 class RunConfig:
     """A whole configuration file."""
 
-    model: dict[str, Any] = field(default_factory=dict)  # fields of EncoderConfig but the vocabulary
+    model: dict[str, Any] = field(default_factory=dict)  # dimensions of the encoder but the vocabulary
     training: TrainingConfig = field(default_factory=TrainingConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -129,6 +132,10 @@ def read_config(path: Path) -> RunConfig:
         raise EdgeAsrError(
             f"{path}: start_share must lie from 0 to below 1, and needs a start_from where it is above 0"
         )
+    if training.start_checkpoint and training.start_from:
+        raise EdgeAsrError(f"{path}: start_from and start_checkpoint exclude each other: a run starts once")
+    if (training.heads_first_steps or training.body_rate != 1.0) and not training.start_checkpoint:
+        raise EdgeAsrError(f"{path}: heads_first_steps and body_rate need a start_checkpoint, which says what is new")
     if training.repeats and len(training.repeats) != len(training.manifests):
         raise EdgeAsrError(f"{path}: repeats must name one number for each of the {len(training.manifests)} manifests")
     return RunConfig(

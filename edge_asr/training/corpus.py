@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import sentencepiece
-
 from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.training.config import RunConfig, TrainingConfig
 from edge_asr.training.data import Example, hold_out, load_examples
 from edge_asr.training.phones import Pronunciations
+from edge_asr.training.spelling import Spelling
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def repeats_of(training: TrainingConfig) -> tuple[int, ...]:
 
 def load_corpus(
     split: Split,
-    processor: sentencepiece.SentencePieceProcessor,
+    spelling: Spelling,
     config: RunConfig,
     frame_samples: int,
     data: Path,
@@ -74,7 +73,7 @@ def load_corpus(
     loads = zip(split.train.items(), repeats_of(training), strict=True)
     for number, ((name, utterances), repeat) in enumerate(loads, start=1):
         loaded = load_examples(
-            utterances, processor, config.augmentation.speeds, frame_samples, data / name, report_fault
+            utterances, spelling, config.augmentation.speeds, frame_samples, data / name, report_fault
         )
         if pronunciations:
             loaded = [replace(example, phones=pronunciations.ids(example.text)) for example in loaded]
@@ -82,7 +81,7 @@ def load_corpus(
         if number <= (training.easy_manifests or len(split.train)):
             easy = len(examples)
     source, speeds = data / training.dev_manifest, training.dev_speeds
-    heard = {u: load_examples([u], processor, speeds, frame_samples, source, report_fault) for u in split.held}
+    heard = {u: load_examples([u], spelling, speeds, frame_samples, source, report_fault) for u in split.held}
     return Corpus(
         examples=examples,
         easy=easy,

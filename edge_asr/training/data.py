@@ -16,6 +16,7 @@ from edge_asr.audio import change_speed, read_audio
 from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance
 from edge_asr.tokens import BLANK, Tokens
+from edge_asr.training.spelling import Spelling
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def tokens_of(processor: sentencepiece.SentencePieceProcessor) -> Tokens:
 
 def load_examples(
     utterances: Sequence[Utterance],
-    processor: sentencepiece.SentencePieceProcessor,
+    spelling: Spelling,
     speeds: Sequence[float],
     frame_samples: int,
     manifest: Path,
@@ -92,7 +93,7 @@ def load_examples(
     examples = []
     for utterance in utterances:
         try:
-            examples.append(load_example(utterance, processor, speeds, frame_samples))
+            examples.append(load_example(utterance, spelling, speeds, frame_samples))
         except EdgeAsrError as error:
             fault = f"{manifest}:{utterance.line}: {error}"
             if report_fault is None:
@@ -103,13 +104,13 @@ def load_examples(
 
 def load_example(
     utterance: Utterance,
-    processor: sentencepiece.SentencePieceProcessor,
+    spelling: Spelling,
     speeds: Sequence[float],
     frame_samples: int,
 ) -> Example:
     samples = read_audio(utterance.audio)
     waves = tuple(to_int16(change_speed(samples, speed)) for speed in speeds)
-    ids = tuple(i for i in processor.encode(utterance.text) if i != 0)
+    ids = tuple(spelling.encode(utterance.text))
     needed = len(ids) + sum(a == b for a, b in pairwise(ids))  # a blank between repeats
     shortest = -(-min(len(wave) for wave in waves) // frame_samples)
     if needed > shortest:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.ctc import collapse
-from edge_asr.model.encoder import GatedEncoder
+from edge_asr.model.gated import GatedCtc
 from edge_asr.sound.level import change_level
 from edge_asr.tokens import Tokens
 from edge_asr.training.batches import pad
@@ -23,7 +23,7 @@ BATCH = 20  # utterances
 
 
 def evaluate(
-    model: GatedEncoder,
+    model: GatedCtc,
     tokens: Tokens,
     examples: Sequence[Example],
     training: TrainingConfig,
@@ -43,14 +43,14 @@ def evaluate(
     order.sort(key=lambda said: len(said[0]))
     for start in range(0, len(order), BATCH):
         waves = [change_level(wave / 32_768, gain_db) for wave, gain_db, _ in order[start : start + BATCH]]
-        batch = pad(waves, [()] * len(waves), model.config)
+        batch = pad(waves, [()] * len(waves), model.spec.frame_samples)
         frames += int(batch.frames.sum())
         for threshold in thresholds:
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
                 samples, counts = batch.samples.to(device), batch.frames.to(device)
-                mel = model.features(samples, counts, model.config.chunk_frames)
+                mel = model.features(samples, counts, model.spec.chunk_frames)
                 levels = torch.full(batch.frames.shape, threshold, device=device)
-                output = model(mel, counts, levels, model.config.chunk_frames)
+                output = model(mel, counts, levels, model.spec.chunk_frames)
             hypotheses[threshold] += texts(output.final, batch.frames, tokens)
             kept[threshold] += int(output.keep.sum())
         early += texts(output.intermediate, batch.frames, tokens)

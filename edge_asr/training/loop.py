@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sentencepiece
 import torch
 from torch import distributed
 
@@ -20,18 +19,18 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.json_text import json_text, without_infinities
 from edge_asr.manifest import write_manifest
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from edge_asr.model.config import EncoderConfig
 from edge_asr.model.encoder import GatedEncoder
-from edge_asr.tokens import Tokens
 from edge_asr.training.augmentation import mask_mel, warp_bands
 from edge_asr.training.batches import Batch, collate
 from edge_asr.training.checkpointing import Progress, RunState, identity_of, mixed_with_start, take_over
 from edge_asr.training.config import RunConfig
-from edge_asr.training.corpus import Split, load_corpus, repeats_of, split_manifests
-from edge_asr.training.data import copy_pieces, join_utterances, learn_pieces, make_batches, tokens_of
+from edge_asr.training.corpus import load_corpus, repeats_of, split_manifests
+from edge_asr.training.data import join_utterances, make_batches
 from edge_asr.training.evaluation import Results, choose_threshold, evaluate, wer_in_use
 from edge_asr.training.interrupt import deferred_interrupt
 from edge_asr.training.objective import Objective
+from edge_asr.training.optimizer import make_optimizer, set_rates
+from edge_asr.training.start import Start
 
 REPORT_EVERY = 50  # steps between lines of progress
 
@@ -51,28 +50,21 @@ class Trainer:
         if self.world > 1 and not distributed.is_initialized():
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         folder.mkdir(parents=True, exist_ok=True)
+        self.start = Start(config, folder / "tokens", self.start_folder / "tokens")
         self.load_data(data)
         torch.manual_seed(config.training.seed)
-        encoder = self.encoder_config()
-        self.model = GatedEncoder(encoder).to(self.device)
+        self.model = self.start.encoder(self.tokens).to(self.device)
         if config.training.start_from:
             take_over(self.model, self.start_folder / self.model_path.name)
-        self.average = GatedEncoder(encoder).to(self.device).eval()
+        self.average = self.start.encoder(self.tokens).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
         phones = len(self.pronunciations.inventory) + 1 if self.pronunciations else 0
-        self.phone_head = torch.nn.Linear(encoder.lower.width, phones).to(self.device) if phones else None
+        self.phone_head = torch.nn.Linear(self.model.spec.handed_width, phones).to(self.device) if phones else None
         self.parameters = [*self.model.parameters(), *(self.phone_head.parameters() if self.phone_head else ())]
-        matrices = [p for p in self.parameters if p.dim() > 1]
-        vectors = [p for p in self.parameters if p.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": config.training.weight_decay},
-                {"params": vectors, "weight_decay": 0},
-            ],
-            lr=config.training.peak_rate,
-            betas=(0.9, 0.98),
-        )
-        self.objective = Objective(config.training, encoder.blank_id, self.phone_head)
+        new = self.start.new_parameters
+        body = {id(p) for name, p in self.model.named_parameters() if new is not None and name not in new}
+        self.optimizer = make_optimizer(self.parameters, body, config.training)
+        self.objective = Objective(config.training, self.model.spec.blank_id, self.phone_head)
         self.state = RunState(self.model, self.average, self.phone_head, self.optimizer)
         if resume and self.state_path.is_file():
             self.state.load(self.state_path, self.device)
@@ -101,13 +93,6 @@ class Trainer:
     def start_folder(self) -> Path:
         return self.folder.parent / self.config.training.start_from
 
-    def encoder_config(self) -> EncoderConfig:
-        """The configuration's [model] for the pieces learnt. Raises EdgeAsrError where it does not make one."""
-        try:
-            return EncoderConfig.from_dict({"vocabulary": len(self.tokens.pieces), **self.config.model})
-        except (TypeError, ValueError) as error:
-            raise EdgeAsrError(f"the configuration's [model] does not make a model: {error}") from None
-
     def load_data(self, data: Path) -> None:
         """Read manifests, hold out the development speakers, learn the pieces on the training text.
 
@@ -115,26 +100,18 @@ class Trainer:
         """
         report = self.report_fault if self.config.training.on_fault == "skip" else None
         split = split_manifests(self.config.training, data, report)
-        processor = self.pieces(split)
-        self.tokens: Tokens = tokens_of(processor)
-        corpus = load_corpus(split, processor, self.config, self.encoder_config().frame_samples, data, report)
+        if self.rank == 0:
+            self.start.make_pieces(lambda: split.texts(repeats_of(self.config.training)))
+        if self.world > 1:
+            distributed.barrier()
+        self.tokens, spelling = self.start.writing()
+        corpus = load_corpus(split, spelling, self.config, self.start.frame_samples(self.tokens), data, report)
         self.examples, self.easy, self.dev = corpus.examples, corpus.easy, corpus.dev
         self.pronunciations = corpus.pronunciations
         if self.rank == 0:
             write_manifest(self.development_path, corpus.held)
         if not self.examples:
             raise EdgeAsrError("no utterance is left to train on: mend the lines reported above")
-
-    def pieces(self, split: Split) -> sentencepiece.SentencePieceProcessor:
-        """Those that the run has, takes over or learns, in its folder; the first process makes them."""
-        training, prefix = self.config.training, self.folder / "tokens"
-        if self.rank == 0 and training.start_from:
-            copy_pieces(self.start_folder / prefix.name, prefix)
-        elif self.rank == 0 and not prefix.with_suffix(".model").is_file():
-            learn_pieces(split.texts(repeats_of(training)), training.pieces, prefix)
-        if self.world > 1:
-            distributed.barrier()
-        return sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
 
     def report_fault(self, fault: str) -> None:
         self.log(f"skipped: {fault}")
@@ -182,7 +159,7 @@ class Trainer:
                 indices = groups[self.progress.batch * self.world + self.rank]
                 self.progress.batch += 1
                 joined = [[self.examples[i] for i in streams[stream]] for stream in indices]
-                yield collate(joined, augmentation, self.model.config, self.rng())
+                yield collate(joined, augmentation, self.model.spec.frame_samples, self.rng())
             self.progress.epoch += 1
             self.progress.batch = 0
 
@@ -203,6 +180,7 @@ class Trainer:
             if training.consistency_weight:
                 batch, mel, exponents = batch.twice(), torch.cat([mel, mel]), torch.cat([exponents, exponents])
             if self.config.augmentation.warp:
+                assert isinstance(self.model, GatedEncoder)  # `Start` has seen to it
                 mel = warp_bands(mel, self.model.config.front_end, self.config.augmentation.warp, rng)
             if progress.step >= training.spec_augment_from_step:
                 mel = mask_mel(mel, batch.frames * self.model.spec.feature_rows, self.config.augmentation, rng)
@@ -218,8 +196,7 @@ class Trainer:
             )
         losses = self.objective.losses(output, batch, mel, progress.step, gate)
         rate = self.rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rates(self.optimizer, rate, progress.step, training)
         self.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
         self.share_gradients()

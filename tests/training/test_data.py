@@ -22,6 +22,7 @@ from edge_asr.training.data import (
     to_int16,
     tokens_of,
 )
+from edge_asr.training.spelling import LearntPieces
 
 
 def utterances(per_speaker: dict[str, int]) -> list[Utterance]:
@@ -100,9 +101,9 @@ def test_frames_are_too_few_for_a_text_by_the_length_of_this_models_frames(tmp_p
     processor = learn_pieces(["ONE TWO", "TWO ONE"] * 5, 7, tmp_path / "tokens")  # letters and the start of a word
     soundfile.write(tmp_path / "a.wav", np.zeros(8 * 640), 16_000)
     said = Utterance(audio=tmp_path / "a.wav", text="ONE TWO", speaker="a", duration_s=0.32, line=3)
-    assert len(load_examples([said], processor, (1.0,), 640, tmp_path / "m.jsonl")) == 1
+    assert len(load_examples([said], LearntPieces(processor), (1.0,), 640, tmp_path / "m.jsonl")) == 1
     with pytest.raises(EdgeAsrError, match=r"m\.jsonl:3.*4 frames are too few for the 8"):
-        load_examples([said], processor, (1.0,), 1_280, tmp_path / "m.jsonl")
+        load_examples([said], LearntPieces(processor), (1.0,), 1_280, tmp_path / "m.jsonl")
 
 
 def test_int16_clips() -> None:

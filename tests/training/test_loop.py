@@ -386,7 +386,7 @@ def test_a_learned_gate_foresees_the_upper_stack(tones: Path, tmp_path: Path) ->
     model = {**config.model, "upper": {**config.model["upper"], "layers": 0}}
     trainer = Trainer(dataclasses.replace(config, model=model), tones, tmp_path)
     waves = [example.waves[0].astype(np.float32) / 32_768 for example in trainer.dev]
-    batch = pad(waves, [()] * len(waves), trainer.model.config)
+    batch = pad(waves, [()] * len(waves), trainer.model.spec.frame_samples)
 
     def hear() -> EncoderOutput:
         with torch.no_grad():
@@ -428,7 +428,7 @@ def test_phones_train_the_lower_stack_and_resume(tones: Path, tmp_path: Path, mo
 
 def test_batches_are_padded_to_few_shapes() -> None:
     config = EncoderConfig(vocabulary=5)
-    batch = pad([np.ones(641, np.float32), np.ones(20_480, np.float32)], [(1, 2, 3), ()], config)
+    batch = pad([np.ones(641, np.float32), np.ones(20_480, np.float32)], [(1, 2, 3), ()], config.frame_samples)
     assert batch.samples.shape == (2, 32 * 640)
     assert batch.frames.tolist() == [2, 32]
     assert batch.samples[0, :641].min() == 1
