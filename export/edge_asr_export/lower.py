@@ -140,7 +140,8 @@ def lower_alone(block: nn.Module, example: tuple[Tensor, ...]) -> Lowered:
         specs=delegate.compile_specs,
         weights=delegate.named_data_store_output,
         operands=[
-            inputs.index(operand.name) if operand.op == "placeholder" else attrgetter(operand.target)(module)
+            # A gain stays outside of the delegate, and `torch.export` finds no name for a parameter in a list.
+            inputs.index(operand.name) if operand.op == "placeholder" else attrgetter(operand.target)(module).detach()
             for operand in operands
         ],
         results=[result.args[1] for result in module.graph.output_node().args[0]],
