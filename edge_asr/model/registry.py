@@ -6,8 +6,9 @@ from typing import Any
 
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
+from edge_asr.model.moonshine import MoonshineEncoder
 
-FAMILIES: tuple[type[GatedCtc], ...] = (GatedEncoder,)
+FAMILIES: tuple[type[GatedCtc], ...] = (GatedEncoder, MoonshineEncoder)
 
 
 def build_encoder(architecture: str, values: dict[str, Any]) -> GatedCtc:
