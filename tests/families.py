@@ -9,6 +9,8 @@ import torch
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
+from edge_asr.model.moonshine import MoonshineEncoder
+from edge_asr.model.moonshine_config import MoonshineConfig
 from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
 
@@ -43,8 +45,24 @@ def wav2vec2(layer_normed: bool, norm_first: bool) -> GatedCtc:
     return Wav2Vec2Encoder(config)
 
 
+def moonshine() -> GatedCtc:
+    config = MoonshineConfig(
+        vocabulary=12,
+        width=32,
+        layers=4,
+        cut=2,
+        heads=2,
+        inner=48,
+        rotary_width=8,
+        chunk_frames=8,
+        left_context_frames=24,
+    )
+    return MoonshineEncoder(config)
+
+
 SMALL: dict[str, Callable[[], GatedCtc]] = {
     "gated-conformer": gated_conformer,
+    "moonshine": moonshine,
     "wav2vec2-group": lambda: wav2vec2(layer_normed=False, norm_first=False),
     "wav2vec2-layer": lambda: wav2vec2(layer_normed=True, norm_first=True),
 }

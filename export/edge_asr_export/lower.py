@@ -109,6 +109,7 @@ class DelegateCall(nn.Module):
         for number, operand in enumerate(lowered.operands):
             self.inputs.append(operand if isinstance(operand, int) else None)
             if isinstance(operand, Tensor):
+                # a gain is a parameter, for which `torch.export` finds no name here
                 self.register_buffer(f"constant_{number}", operand.detach())
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
