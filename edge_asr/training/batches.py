@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from edge_asr.training.augmentation import draw_wave
-from edge_asr.training.config import AugmentationConfig
+from edge_asr.training.config import SHAPE_FRAMES, AugmentationConfig
 from edge_asr.training.data import Example
-
-SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
 
 
 @dataclass

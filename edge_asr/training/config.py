@@ -21,6 +21,8 @@ DISTILLATIONS = ("kept", "all", "blank", "labels")  # what they teach is told at
 SKIPPED = ("blank", "intermediate")  # as `model.gated.GatedCtc.skipped_line` tells
 CHOICES = {"on_fault": ("fatal", "skip"), "distillation": DISTILLATIONS, "skipped": SKIPPED}  # field -> what it takes
 
+SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -131,6 +133,11 @@ def read_config(path: Path) -> RunConfig:
     if not 0 <= training.start_share < 1 or (training.start_share and not training.start_from):
         raise EdgeAsrError(
             f"{path}: start_share must lie from 0 to below 1, and needs a start_from where it is above 0"
+        )
+    ragged = [frames for frames in training.chunk_frames if frames < 1 or SHAPE_FRAMES % frames]
+    if ragged:
+        raise EdgeAsrError(
+            f"{path}: chunk_frames {ragged[0]} does not divide {SHAPE_FRAMES}, to which batches are padded"
         )
     if training.start_checkpoint and training.start_from:
         raise EdgeAsrError(f"{path}: start_from and start_checkpoint exclude each other: a run starts once")

@@ -14,7 +14,7 @@ from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
 from edge_asr.model.registry import build_encoder
 from edge_asr.tokens import Tokens
-from edge_asr.training.config import RunConfig, merged
+from edge_asr.training.config import SHAPE_FRAMES, RunConfig, merged
 from edge_asr.training.data import copy_pieces, learn_pieces, tokens_of
 from edge_asr.training.spelling import KnownPieces, LearntPieces, Spelling
 
@@ -64,13 +64,19 @@ class Start:
         """A new one each time: with drawn weights, or the adopted ones. Raises EdgeAsrError where the configuration's
         [model] does not make one."""
         try:
-            if self._adopted is None:
-                values = {"vocabulary": len(tokens.pieces), **self._config.model}
-                return build_encoder(GatedEncoder.architecture, values)
-            adopted = self._adopted.model
-            encoder = build_encoder(adopted.architecture, merged(adopted.to_dict(), self._config.model))
-            encoder.load_state_dict(adopted.state_dict())
+            encoder = self._built(tokens)
+            if SHAPE_FRAMES % encoder.spec.chunk_frames:
+                raise ValueError(f"chunk_frames {encoder.spec.chunk_frames} does not divide {SHAPE_FRAMES}")
             return encoder
         except (TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[-1].strip()
             raise EdgeAsrError(f"the configuration's [model] does not make a model: {reason}") from None
+
+    def _built(self, tokens: Tokens) -> GatedCtc:
+        if self._adopted is None:
+            values = {"vocabulary": len(tokens.pieces), **self._config.model}
+            return build_encoder(GatedEncoder.architecture, values)
+        adopted = self._adopted.model
+        encoder = build_encoder(adopted.architecture, merged(adopted.to_dict(), self._config.model))
+        encoder.load_state_dict(adopted.state_dict())
+        return encoder

@@ -76,10 +76,10 @@ def test_its_pieces_and_dimensions_are_its_own_but_for_what_the_run_changes(
     tones: Path, tmp_path: Path, adopted: Path
 ) -> None:
     start = load_checkpoint(adopted)
-    trainer = Trainer(adopted_config(adopted, {"chunk_frames": 12, "dropout": 0.1}), tones, tmp_path)
+    trainer = Trainer(adopted_config(adopted, {"chunk_frames": 4, "dropout": 0.1}), tones, tmp_path)
     assert trainer.tokens == start.tokens
-    assert trainer.model.spec.chunk_frames == 12
-    assert trainer.model.to_dict() == start.model.to_dict() | {"chunk_frames": 12, "dropout": 0.1}
+    assert trainer.model.spec.chunk_frames == 4
+    assert trainer.model.to_dict() == start.model.to_dict() | {"chunk_frames": 4, "dropout": 0.1}
     assert not changed({name: value.detach() for name, value in start.model.named_parameters()}, weights(trainer))
     assert [trainer.tokens.to_text(example.ids) for example in trainer.examples] == [e.text for e in trainer.examples]
     assert not (tmp_path / "tokens.model").exists()
@@ -107,6 +107,7 @@ def test_it_learns_and_ends_as_a_checkpoint_of_its_family(tones: Path, tmp_path:
         ({"cut": 9}, {}, 0.0, "a cut after layer 9 leaves nothing on one side"),
         ({"cut": 1}, {}, 0.0, "does not make a model"),
         ({"wings": 2}, {}, 0.0, "wings"),
+        ({"chunk_frames": 12}, {}, 0.0, "chunk_frames 12 does not divide 32"),
     ],
 )
 def test_what_does_not_go_with_it_is_told(
