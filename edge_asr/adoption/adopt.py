@@ -74,7 +74,10 @@ def adopt(name: str, cut: int, pieces: Path | None = None) -> Adoption:
     """
     source = read_source(name)
     family = known_family(name, source)
-    outputs = family.outputs_of_source(source.config)
+    try:
+        outputs = family.outputs_of_source(source.config)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EdgeAsrError(f"{name}: its config.json does not say what its outputs are ({error})") from None
     if outputs is not None and pieces is not None:
         raise EdgeAsrError(f"{name}: it has a CTC head with pieces of its own: leave out --pieces")
     vocabulary = of_source(source.folder, source.config, outputs) if outputs else new_vocabulary(pieces)
@@ -82,7 +85,7 @@ def adopt(name: str, cut: int, pieces: Path | None = None) -> Adoption:
         model, new = family.adopt(
             source.config, source.weights, cut=cut, vocabulary=len(vocabulary.pieces), blank_id=vocabulary.blank_id
         )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error).splitlines()[-1].strip()
         raise EdgeAsrError(f"{name}: cannot be adopted ({reason})") from None
     return described(model.eval(), source, vocabulary, new)

@@ -74,9 +74,15 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     for path in weight_files(folder):
         try:
             with safe_open(path, framework="pt") as file:
-                weights |= {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
+                read = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError) as error:
             raise EdgeAsrError(f"{path}: damaged or cut short ({error}): fetch it again") from None
+        for name, value in read.items():
+            if value.is_complex() or (not value.is_floating_point() and value.dim() > 1):
+                raise EdgeAsrError(f"{path}: {name} is of {value.dtype}: quantized weights are not taken")
+            weights[name] = value.float()
+            if not weights[name].isfinite().all():
+                raise EdgeAsrError(f"{path}: {name} holds what is not a finite number: fetch it again")
     return weights
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge_asr.commands.export import require_writable
+from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 from edge_asr.terminal.options import json_option
 from edge_asr.terminal.screen import print_json, print_rows, stages
@@ -44,6 +45,8 @@ def command(source: str, cut: int, output: Path, pieces: Path | None, as_json: b
     """
     require_extra("adopt", "an adoption")
     require_writable(output)
+    if output.exists() and output.resolve().parent == Path(source).resolve():
+        raise EdgeAsrError(f"{output}: this is a file of the source: name another")
     from edge_asr.adoption.adopt import TYPICAL_KEPT, adopt  # needs torch
     from edge_asr.model.checkpoint import save_checkpoint
 

@@ -102,6 +102,8 @@ def require_writable(output: Path) -> None:
     if not folder.is_dir():
         raise EdgeAsrError(f"{output}: the folder {folder} does not exist")
     if output.is_dir():
-        raise EdgeAsrError(f"{output}: this is a folder: name the .pte to write")
+        raise EdgeAsrError(f"{output}: this is a folder: name the file to write")
+    if output.exists() and not output.is_file():
+        raise EdgeAsrError(f"{output}: a pipe or device, which a file cannot be written to whole: name a file")
     if not os.access(folder, os.W_OK):
         raise EdgeAsrError(f"{output}: the folder {folder} cannot be written")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write atomically, weights as float16: half the size, and far finer than the int8 they are exported to."""
+    """Write atomically, weights as float16: half the size, and far finer than the int8 they are exported to. Raises
+    EdgeAsrError where a weight is not finite then, or where the file cannot be written."""
     header = {
         "format": FORMAT,
         "architecture": checkpoint.model.architecture,
@@ -40,9 +42,17 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "training": json.dumps(checkpoint.training),
     }
     weights = {name: value.to(torch.float16).contiguous() for name, value in checkpoint.model.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file(weights, partial, metadata=header)
-    partial.replace(path)
+    unfit = next((name for name, value in weights.items() if not value.isfinite().all()), None)
+    if unfit:
+        raise EdgeAsrError(f"{path}: not written: {unfit} is not finite in half precision: mend the weights")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        save_file(weights, partial, metadata=header)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise EdgeAsrError(f"{path}: cannot be written ({error})") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -71,5 +71,7 @@ class Wav2Vec2Config:
             )
         if not 0 <= self.blank_id < self.vocabulary:
             raise ValueError(f"blank_id {self.blank_id} is outside the vocabulary of {self.vocabulary}")
+        if min(*self.conv_channels, *self.conv_kernels, *self.conv_strides) < 1:
+            raise ValueError("conv_channels, conv_kernels and conv_strides must be 1 or more")
         if self.samples_before < 0:
             raise ValueError("the convolutions leave samples out")

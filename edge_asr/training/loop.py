@@ -111,7 +111,12 @@ class Trainer:
         if self.rank == 0:
             write_manifest(self.development_path, corpus.held)
         if not self.examples:
-            raise EdgeAsrError("no utterance is left to train on: mend the lines reported above")
+            raise EdgeAsrError(
+                "no utterance is left to train on: mend the lines reported above, or lower dev_utterances, for which "
+                "whole speakers are held out"
+            )
+        if not self.dev:
+            raise EdgeAsrError("no utterance is held out for development: dev_manifest must be one of the manifests")
 
     def report_fault(self, fault: str) -> None:
         self.log(f"skipped: {fault}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,29 @@ def test_a_name_that_is_no_folder(run: Run, folder: Path, tmp_path: Path, monkey
     run("adopt", tmp_path / "gone", "--cut", 2, "-o", output).assert_fails("gone: no such folder")
     run("adopt", folder / "config.json", "--cut", 2, "-o", output).assert_fails("a file, not a Hugging Face folder")
     run("adopt", "someone/something", "--cut", 2, "-o", output).assert_fails("go online, or pass a folder")
+
+
+def test_an_output_that_is_no_file_or_the_source_s_own_is_left_alone(run: Run, folder: Path, tmp_path: Path) -> None:
+    weights = folder / "model.safetensors"
+    write_weights(weights, a=torch.ones(2))
+    before = weights.read_bytes()
+    run("adopt", folder, "--cut", 2, "-o", weights).assert_fails("this is a file of the source: name another")
+    assert weights.read_bytes() == before
+    os.mkfifo(tmp_path / "fifo")
+    for arguments in (["adopt", folder, "--cut", 2], ["export", "base"]):
+        run(*arguments, "-o", tmp_path / "fifo").assert_fails("a pipe or device")
+    assert (tmp_path / "fifo").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (torch.tensor([1.0, torch.nan]), "a holds what is not a finite number"),
+        (torch.ones(2, 2, dtype=torch.int8), "a is of torch.int8: quantized weights are not taken"),
+    ],
+)
+def test_weights_that_are_no_weights_are_told(
+    run: Run, folder: Path, tmp_path: Path, value: torch.Tensor, told: str
+) -> None:
+    write_weights(folder / "model.safetensors", a=value)
+    run("adopt", folder, "--cut", 2, "-o", tmp_path / "x.safetensors").assert_fails("model.safetensors", told)

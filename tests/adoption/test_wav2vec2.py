@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from edge_asr.adoption.adopt import adopt
 from edge_asr.model.checkpoint import load_checkpoint
@@ -123,6 +124,10 @@ def test_a_cut_that_leaves_nothing_above_is_refused(run: Run, tmp_path: Path, cu
         ({"hidden_size": 36}, "size mismatch"),
         ({"conv_dim": None}, "cannot be adopted"),
         ({"vocab_size": 9}, "says nothing of output 8 of 9"),
+        ({"vocab_size": None}, "does not say what its outputs are"),
+        ({"architectures": 5}, "does not say what its outputs are"),
+        ({"num_attention_heads": 0}, "cannot be adopted"),
+        ({"conv_stride": [0] * 7}, "cannot be adopted"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_told(
@@ -132,3 +137,13 @@ def test_a_configuration_that_does_not_fit_is_told(
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps(config | changed))
     run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors").assert_fails(told)
+
+
+def test_weights_too_large_for_half_precision_are_not_written(run: Run, tmp_path: Path) -> None:
+    source = saved("wav2vec2-group", tmp_path / "source")
+    weights = load_file(source / "model.safetensors")
+    weights["wav2vec2.encoder.layers.0.feed_forward.output_dense.bias"][0] = 1e5
+    save_file(weights, source / "model.safetensors")
+    outcome = run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors")
+    outcome.assert_fails("lower.layers.0.down.bias is not finite in half precision")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]

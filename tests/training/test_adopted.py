@@ -117,3 +117,8 @@ def test_what_does_not_go_with_it_is_told(
     config = dataclasses.replace(config, augmentation=dataclasses.replace(config.augmentation, warp=warp))
     with pytest.raises(EdgeAsrError, match=told):
         Trainer(config, tones, tmp_path)
+
+
+def test_a_run_without_development_utterances_is_refused_at_once(tones: Path, tmp_path: Path) -> None:
+    with pytest.raises(EdgeAsrError, match="dev_manifest must be one of the manifests"):
+        Trainer(run_config(dev_manifest="other.jsonl"), tones, tmp_path)
