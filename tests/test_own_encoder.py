@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_asr.model.registry import FAMILIES
+from tests.adoption.sources import saved
 from tests.checkout import REPOSITORY
 
 GUIDE = (REPOSITORY / "docs" / "own-encoder.md").read_text(encoding="utf-8")
@@ -19,21 +19,7 @@ ADOPT, SUITE = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.M | re.S)
 
 @pytest.mark.slow
 def test_the_commands_make_a_file_that_branches(tmp_path: Path) -> None:
-    import transformers
-
-    config = transformers.Wav2Vec2Config(
-        vocab_size=8,
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=48,
-        conv_dim=(16,) * 7,
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=4,
-    )
-    transformers.Wav2Vec2ForCTC(config).save_pretrained(tmp_path / "source")
-    tokens = ("<pad>", "<s>", "</s>", "<unk>", "|", "A", "B", "C")
-    (tmp_path / "source" / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
+    saved("wav2vec2-group", tmp_path / "source")
     shown = ""
     for line in ADOPT.strip().splitlines():
         program, *rest = line.split()

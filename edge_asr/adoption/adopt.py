@@ -108,16 +108,15 @@ def described(model: GatedCtc, source: Source, vocabulary: Vocabulary, new: Sequ
     spec = model.spec
     lower_input, upper_input = lower_example(model), upper_example(model)
     frames_s = spec.sample_rate_hz / spec.frame_samples
+    upper = model.streamed_upper()
     lower_mmac = mmac(model.streamed_lower(), lower_input) / spec.chunk_frames * frames_s
-    upper_mmac = mmac(model.streamed_upper(), upper_input) / upper_input[0].shape[1] * frames_s
-    above = {id(parameter) for parameter in model.streamed_upper().parameters()}
-    sizes = {id(parameter): parameter.numel() for parameter in model.parameters()}
-    upper = sum(size for key, size in sizes.items() if key in above)
+    upper_mmac = mmac(upper, upper_input) / upper_input[0].shape[1] * frames_s
+    above, all_of_it = (sum(parameter.numel() for parameter in part.parameters()) for part in (upper, model))
     return Adoption(
         checkpoint=checkpoint,
         model_type=source.model_type,
-        lower=Part(spec.lower_layers, sum(sizes.values()) - upper, lower_mmac),
-        upper=Part(spec.upper_layers, upper, upper_mmac),
+        lower=Part(spec.lower_layers, all_of_it - above, lower_mmac),
+        upper=Part(spec.upper_layers, above, upper_mmac),
         copied=len(model.state_dict()) - len(new),
         new=tuple(new),
     )

@@ -1,36 +1,35 @@
-"""The past of a stack of attention layers, as tensors, and as what the layers take."""
+"""The past of a stack of attention layers in a stream, as tensors, and as what the layers take."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from edge_asr.model.layers import LayerCaches
+from edge_asr.model.layers import AttentionCaches, LeftContext, key_bias
 
 
 def initial_attention_past(layers: int, heads: int, head_width: int, left_frames: int) -> list[Tensor]:
-    """Zeros: which rows of the past are real [1, left, 1], then keys and values of each layer."""
+    """Zeros in place of a stack's past: which rows of it are real [1, left, 1], then each layer's keys
+    [heads, W / heads, left] and values [heads, left, W / heads]."""
     keys, values = (heads, head_width, left_frames), (heads, left_frames, head_width)
     return [torch.zeros(1, left_frames, 1), *(torch.zeros(shape) for _ in range(layers) for shape in (keys, values))]
 
 
-class AttentionPast(nn.Module):
-    """As `streamed.Past`, of layers without a convolution."""
+class AttentionPast:
+    """A stack's past, for one block of rows."""
 
-    none: Tensor
+    def __init__(self, valid: Tensor, past: tuple[Tensor, ...]) -> None:
+        """valid [1, F, 1], which of the rows are real; past as of `initial_attention_past`."""
+        real, *each = past
+        self.frames = valid.shape[1]
+        self.real = torch.cat([real, valid], dim=1)
+        self.layers = [AttentionCaches(*each[i : i + 2]) for i in range(0, len(each), 2)]
 
-    def __init__(self, layers: int) -> None:
-        super().__init__()
-        self.layers = layers
-        self.register_buffer("none", torch.zeros(1, 0, 1), persistent=False)
+    def context(self) -> tuple[Tensor, list[LeftContext]]:
+        """What is added to attention's scores, and each layer's past."""
+        return key_bias(self.real), list[LeftContext](self.layers)
 
-    def taken(self, valid: Tensor, past: tuple[Tensor, ...]) -> tuple[list[LayerCaches], Tensor]:
-        """valid [1, F, 1], which of the rows are real -> caches of each layer; which of the past's and of these are,
-        [1, left + F, 1]."""
-        real = torch.cat([past[0], valid], dim=1)
-        return [LayerCaches(self.none, self.none, *past[i : i + 2]) for i in range(1, len(past), 2)], real
-
-    def given(self, real: Tensor, frames: int, layers: list[LayerCaches]) -> list[Tensor]:
-        """The past for the block after one of so many rows, when the layers have run."""
-        each = [(layer.keys_cache, layer.values_cache) for layer in layers]
-        return [real[:, frames:], *(cache for caches in each for cache in caches if cache is not None)]
+    def renewed(self) -> list[Tensor]:
+        """The past of the block to come, when the layers have run."""
+        each = [cache for layer in self.layers for cache in (layer.keys_cache, layer.values_cache)]
+        return [self.real[:, self.frames :], *(cache for cache in each if cache is not None)]

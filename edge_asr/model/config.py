@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+
+def check_context(left_context_frames: int, chunk_frames: int, least: int = 0) -> None:
+    """Of any architecture. Raises ValueError."""
+    if left_context_frames < least or left_context_frames % chunk_frames:
+        raise ValueError(f"left_context_frames {left_context_frames} is not a multiple of chunk_frames {chunk_frames}")
+
+
+def check_blank(blank_id: int, vocabulary: int) -> None:
+    """Of any architecture. Raises ValueError."""
+    if not 0 <= blank_id < vocabulary:
+        raise ValueError(f"blank_id {blank_id} is outside the vocabulary of {vocabulary}")
 
 
 @dataclass(frozen=True)
@@ -93,10 +104,6 @@ class EncoderConfig:
         """Samples of an encoder frame (640, which is 40 ms)."""
         return self.SUBSAMPLING * self.front_end.hop_samples
 
-    @property
-    def frame_ms(self) -> float:
-        return 1_000 * self.frame_samples / self.front_end.sample_rate_hz
-
     def validate(self) -> None:
         """Raise ValueError, naming the field, where dimensions contradict one another."""
         for name, stack in (("lower", self.lower), ("upper", self.upper)):
@@ -106,19 +113,8 @@ class EncoderConfig:
                 raise ValueError(f"{name}.kernel {stack.kernel} is even")
             if stack.conv_tail > self.chunk_frames:
                 raise ValueError(f"{name}.kernel {stack.kernel} reaches over more than one chunk")
-        if self.left_context_frames % self.chunk_frames:
-            raise ValueError(
-                f"left_context_frames {self.left_context_frames} is not a multiple of chunk_frames {self.chunk_frames}"
-            )
-        if not 0 <= self.blank_id < self.vocabulary:
-            raise ValueError(f"blank_id {self.blank_id} is outside the vocabulary of {self.vocabulary}")
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> EncoderConfig:
-        return cls.from_dict(json.loads(text))
+        check_context(self.left_context_frames, self.chunk_frames)
+        check_blank(self.blank_id, self.vocabulary)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:

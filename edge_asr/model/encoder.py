@@ -13,10 +13,11 @@ from torch.nn import functional
 
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.front_end import FrontEnd
-from edge_asr.model.gated import BlockTable, GatedCtc, Spec
+from edge_asr.model.gated import BlockTable, GatedCtc, Spec, numbered
 from edge_asr.model.layers import ChunkNeighbours, key_bias
-from edge_asr.model.stacks import LowerStack, Rotary, Subsampling, UpperStack
-from edge_asr.model.streamed import StreamedLower, StreamedOutside, StreamedPositions, StreamedUpper, initial_past
+from edge_asr.model.positions import Rotary, StreamedPositions
+from edge_asr.model.stacks import LowerStack, Subsampling, UpperStack
+from edge_asr.model.streamed import StreamedLower, StreamedOutside, StreamedUpper, initial_past
 
 
 class GatedEncoder(GatedCtc):
@@ -60,10 +61,8 @@ class GatedEncoder(GatedCtc):
             labels_wait=config.factorized,
         )
 
-    def possible_chunks(self) -> list[int]:
-        left = self.config.left_context_frames
-        longest_tail = max(self.config.lower.conv_tail, self.config.upper.conv_tail)
-        return [frames for frames in range(longest_tail, left + 1) if left % frames == 0]
+    def shortest_chunk(self) -> int:
+        return max(self.config.lower.conv_tail, self.config.upper.conv_tail)
 
     def outside_state(self) -> dict[str, Tensor]:
         return {"samples_tail": torch.zeros(1, self.config.front_end.tail_samples)}
@@ -142,7 +141,3 @@ class GatedEncoder(GatedCtc):
         lefts = [table.neighbours(stack.conv_tail)] * stack.layers
         outputs = run(rows, filled, self.upper_rotary(index), key_bias(table.real()), lefts)
         return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
-def numbered(name: str, tensors: list[Tensor]) -> dict[str, Tensor]:
-    return {f"{name}_{number}": tensor for number, tensor in enumerate(tensors)}

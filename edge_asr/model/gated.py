@@ -115,8 +115,13 @@ class GatedCtc(nn.Module, ABC):
     def spec(self) -> Spec: ...
 
     @abstractmethod
+    def shortest_chunk(self) -> int:
+        """Frames that a chunk must have at least."""
+
     def possible_chunks(self) -> list[int]:
-        """Numbers of frames that `with_chunk` takes, ascending."""
+        """Numbers of frames that `with_chunk` takes, ascending: the left context is a multiple of a chunk."""
+        left = self.spec.left_context_frames
+        return [frames for frames in range(self.shortest_chunk(), left + 1) if left % frames == 0]
 
     def with_chunk(self, chunk_frames: int) -> Self:
         """The same weights at another chunk length. Raises ValueError where the dimensions do not allow it."""
@@ -252,6 +257,11 @@ class GatedCtc(nn.Module, ABC):
         carry = functional.pad(spikes, (gate.spike_right, 0)).unfold(1, gate.spike_right + chunk_frames, chunk_frames)
         carry = carry[:, :, : gate.spike_right].reshape(len(chunked), gate.spike_right)
         return (extend_spikes(chunked, carry, gate).reshape(utterances, time) > 0) & valid
+
+
+def numbered(name: str, tensors: list[Tensor]) -> dict[str, Tensor]:
+    """Tensors of a state that are told apart by their number only."""
+    return {f"{name}_{number}": tensor for number, tensor in enumerate(tensors)}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,17 @@ def log_probabilities(logits: Tensor) -> Tensor:
     return log_of(torch.softmax(logits, dim=-1))
 
 
+def rows_of_one(rows: Tensor) -> Tensor:
+    """[1, F, W] -> [F, W]"""
+    return rows.reshape(rows.shape[1], rows.shape[2])
+
+
+def of_one_stream(log_probs: Tensor, blank: Tensor, handed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What a lower stack makes of a chunk, [1, F, V], [1, F, 1] and [1, F, W], as `GatedCtc.streamed_lower` gives it:
+    [F, V], [1, F] and [F, W]."""
+    return rows_of_one(log_probs), blank.reshape(1, handed.shape[1]), rows_of_one(handed)
+
+
 class FactorizedHead(nn.Module):
     """p(blank) = sigmoid(z), p(label) = (1 - p(blank)) softmax(labels), as Hou et al. factorize CTC, and HAT before.
 

@@ -76,6 +76,35 @@ def key_bias(valid: Tensor) -> Tensor:
     return ((valid - 1.0) * -MASKED).reshape(valid.shape[0], 1, valid.shape[1])
 
 
+def for_heads(key_bias: Tensor, heads: int) -> Tensor:
+    """What `key_bias` gave, once for each head: [heads * B, 1, R]. Of a batch of one it serves all heads as it is."""
+    return key_bias.repeat(heads, 1, 1) if key_bias.shape[0] > 1 else key_bias
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, batch: int, key_bias: Tensor, left: LeftContext) -> Tensor:
+    """Attention of chunks over themselves and their left context: query, already scaled, key and value
+    [heads, B * F, W / heads] each, and what `for_heads` gave -> [B, F, W]."""
+    heads, rows, head_width = query.shape
+    keys, values = left.attention(key, value)
+    if batch > 1:
+        query = query.reshape(heads * batch, rows // batch, head_width)
+    weights = torch.softmax(torch.bmm(query, keys) + key_bias, dim=-1)
+    mixed = torch.bmm(weights, values)
+    if batch > 1:
+        mixed = mixed.reshape(heads, rows, head_width)
+    return mixed.permute(1, 0, 2).reshape(batch, rows // batch, heads * head_width)
+
+
+def over_rows(convolution: nn.Module, rows: Tensor) -> Tensor:
+    """A convolution of height 1 over rows [N, R, C] -> [N, R', C'].
+
+    As over an image whose channels lie last in memory, which is how XNNPACK wants it.
+    """
+    image = rows.reshape(rows.shape[0], 1, rows.shape[1], rows.shape[2]).permute(0, 3, 1, 2)
+    image = convolution(image).permute(0, 2, 3, 1)
+    return image.reshape(image.shape[0], image.shape[2], image.shape[3])
+
+
 class Attention(nn.Module):
     """Multi-head attention of a chunk over itself and its left context."""
 
@@ -87,19 +116,12 @@ class Attention(nn.Module):
         self.out = nn.Linear(config.width, config.width)
 
     def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], key_bias: Tensor, left: LeftContext) -> Tensor:
-        batch, frames, width = x.shape
+        batch, frames, _ = x.shape
         heads, head_width = self.config.heads, self.config.head_width
         projected = self.query_key_value(self.norm(x)).reshape(batch * frames, 3 * heads, head_width).permute(1, 0, 2)
         query_key = rotate(projected[: 2 * heads], *turn)
-        keys, values = left.attention(query_key[heads:], projected[2 * heads :])
-        query = query_key[:heads]
-        if batch > 1:
-            query = query.reshape(heads * batch, frames, head_width)
-        weights = torch.softmax(torch.bmm(query, keys) + key_bias, dim=-1)
-        mixed = torch.bmm(weights, values)
-        if batch > 1:
-            mixed = mixed.reshape(heads, batch * frames, head_width)
-        return self.out(mixed.permute(1, 0, 2).reshape(batch, frames, width))
+        query, key, value = query_key[:heads], query_key[heads:], projected[2 * heads :]
+        return self.out(attend(query, key, value, batch, key_bias, left))
 
 
 class Convolution(nn.Module):
@@ -116,12 +138,7 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, valid: Tensor, left: LeftContext) -> Tensor:
         width = self.config.width
         content, opening = columns(self.glu(self.norm(x)), [width, width])
-        rows = content * torch.sigmoid(opening) * valid
-        context = left.convolution(rows)
-        # As an image of height 1 whose channels lie last in memory, which is how XNNPACK wants it.
-        image = context.reshape(context.shape[0], 1, context.shape[1], width).permute(0, 3, 1, 2)
-        image = self.depthwise(image).permute(0, 2, 3, 1)
-        rows = image.reshape(x.shape)
+        rows = over_rows(self.depthwise, left.convolution(content * torch.sigmoid(opening) * valid))
         return self.out(rows * torch.sigmoid(rows))
 
 
@@ -211,17 +228,13 @@ class RowsBefore:
         return torch.cat([past, rows.reshape(heads, blocks, -1, width)], dim=2).flatten(0, 1)
 
 
-class LayerCaches:
-    """Left context in streaming: the caches of one layer. After the layer has run they hold its new past.
+class AttentionCaches:
+    """Left context in streaming, of a layer of attention alone. After the layer has run it is the layer's new past.
 
     Keys of the past lie as attention reads them: only those of the new rows are turned into that order.
     """
 
-    def __init__(
-        self, silence: Tensor, convolution: Tensor, keys: Tensor | None = None, values: Tensor | None = None
-    ) -> None:
-        self.silence = silence  # [1, tail, W], zeros
-        self.convolution_cache = convolution  # [1, tail, W]
+    def __init__(self, keys: Tensor | None, values: Tensor | None) -> None:
         self.keys_cache = keys  # [heads, W / heads, left], where the layer has attention
         self.values_cache = values  # [heads, left, W / heads]
 
@@ -233,6 +246,20 @@ class LayerCaches:
         self.keys_cache = keys[:, :, key.shape[1] :]
         self.values_cache = values[:, value.shape[1] :]
         return keys, values
+
+    def convolution(self, rows: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class LayerCaches(AttentionCaches):
+    """As `AttentionCaches`, of a layer with a convolution, and with attention or without."""
+
+    def __init__(
+        self, silence: Tensor, convolution: Tensor, keys: Tensor | None = None, values: Tensor | None = None
+    ) -> None:
+        super().__init__(keys, values)
+        self.silence = silence  # [1, tail, W], zeros
+        self.convolution_cache = convolution  # [1, tail, W]
 
     def convolution(self, rows: Tensor) -> Tensor:
         frames, tail = rows.shape[1], self.silence.shape[1]

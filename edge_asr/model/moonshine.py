@@ -10,19 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge_asr.model.gated import BlockTable, GatedCtc, Spec
+from edge_asr.model.attention_past import initial_attention_past
+from edge_asr.model.config import StackConfig
+from edge_asr.model.gated import BlockTable, GatedCtc, Spec, numbered
 from edge_asr.model.layers import ChunkNeighbours, key_bias
 from edge_asr.model.moonshine_config import MoonshineConfig
 from edge_asr.model.moonshine_front import TAIL_ROWS, TAIL_SAMPLES, FrontEnd
 from edge_asr.model.moonshine_layers import LowerStack, PartialRotary, UpperStack
-from edge_asr.model.moonshine_streamed import (
-    StreamedLower,
-    StreamedOutside,
-    StreamedPositions,
-    StreamedUpper,
-    initial_past,
-)
+from edge_asr.model.moonshine_streamed import StreamedLower, StreamedOutside, StreamedUpper
 from edge_asr.model.moonshine_weights import NEW, own_weights, translated
+from edge_asr.model.positions import StreamedPositions
 
 
 class MoonshineEncoder(GatedCtc):
@@ -84,21 +81,21 @@ class MoonshineEncoder(GatedCtc):
             labels_wait=False,
         )
 
-    def possible_chunks(self) -> list[int]:
-        left = self.config.left_context_frames
-        return [frames for frames in range(max(1, self.config.gate.spike_right), left + 1) if left % frames == 0]
+    def shortest_chunk(self) -> int:
+        return max(1, self.config.gate.spike_right)
 
     def outside_state(self) -> dict[str, Tensor]:
         return {}
 
     def lower_state(self) -> dict[str, Tensor]:
-        past = initial_past(self.config.lower, self.config.left_context_frames)
         tail = {"samples_tail": torch.zeros(1, TAIL_SAMPLES), "statistics": torch.zeros(1, 1, 3)}
-        return tail | {f"lower_past_{number}": part for number, part in enumerate(past)}
+        return tail | numbered("lower_past", self.initial_past(self.config.lower))
 
     def upper_state(self) -> dict[str, Tensor]:
-        past = initial_past(self.config.upper, self.config.left_context_frames)
-        return {f"upper_past_{number}": part for number, part in enumerate(past)}
+        return numbered("upper_past", self.initial_past(self.config.upper))
+
+    def initial_past(self, stack: StackConfig) -> list[Tensor]:
+        return initial_attention_past(stack.layers, stack.heads, stack.head_width, self.config.left_context_frames)
 
     def streamed_outside(self) -> StreamedOutside:
         return StreamedOutside(self.rotary)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_asr.model.config import GateConfig, StackConfig
+from edge_asr.model.config import GateConfig, StackConfig, check_blank, check_context
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,12 @@ class MoonshineConfig:
             raise ValueError(f"cut {self.cut} leaves one of the two stacks without any of the {self.layers} layers")
         if self.chunk_frames < max(1, self.gate.spike_right):
             raise ValueError(f"chunk_frames {self.chunk_frames} is less than the gate's spike_right")
-        if self.left_context_frames <= 0 or self.left_context_frames % self.chunk_frames:
-            raise ValueError(
-                f"left_context_frames {self.left_context_frames} is not a multiple of chunk_frames {self.chunk_frames}"
-            )
+        check_context(self.left_context_frames, self.chunk_frames, least=1)
         if self.prior_square <= self.prior_mean**2 or self.prior_frames <= 0:
             raise ValueError(f"prior_square {self.prior_square} leaves no variance, or prior_frames is not positive")
         if self.memory_frames <= 0:
             raise ValueError(f"memory_frames {self.memory_frames} is not positive")
-        if not 0 <= self.blank_id < self.vocabulary:
-            raise ValueError(f"blank_id {self.blank_id} is outside the vocabulary of {self.vocabulary}")
+        check_blank(self.blank_id, self.vocabulary)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MoonshineConfig:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge_asr.model.layers import over_rows
 from edge_asr.model.moonshine_config import MoonshineConfig
 
 KERNELS = (127, 7, 3)
@@ -32,7 +33,7 @@ class FrontEnd(nn.Module):
     kernel has one sample more than Moonshine's, in front, and so is two strides of 64 channels: a convolution of one
     channel is a depth-wise one to XNNPACK, and slow.
 
-    The gain and the bias of the group norm are those of the second convolution, into which `adopt_moonshine` folds
+    The gain and the bias of the group norm are those of the second convolution, into which `moonshine_weights` folds
     them. The features of a frame have mean 0: see `moonshine_layers`.
     """
 
@@ -53,11 +54,8 @@ class FrontEnd(nn.Module):
         self.register_buffer("of_row", mean_of(width), persistent=False)
 
     def rows(self, samples: Tensor) -> Tensor:
-        """[B, 64 R] -> the first convolution, [B, R - 1, W]; as an image of height 1 whose channels lie last in memory,
-        which is how XNNPACK wants it."""
-        image = samples.reshape(samples.shape[0], 1, samples.shape[1] // STRIDES[0], STRIDES[0]).permute(0, 3, 1, 2)
-        image = self.first(image).permute(0, 2, 3, 1)
-        return torch.tanh(image.reshape(image.shape[0], image.shape[2], image.shape[3]))
+        """[B, 64 R] -> the first convolution, [B, R - 1, W]."""
+        return torch.tanh(over_rows(self.first, samples.reshape(samples.shape[0], -1, STRIDES[0])))
 
     def sums(self, rows: Tensor, valid: Tensor) -> Tensor:
         """rows [B, 6 F, W] of a chunk's own frames, valid [B, F, 1] -> statistics of its real frames [B, 1, 3]: the sum

@@ -2,7 +2,7 @@
 
 Moonshine has layer norms where these have RMS norms, and gives what it gives (Jiang et al. 2023, arXiv 2305.14858): a
 layer norm is an RMS norm of rows whose mean is 0, and rows of mean 0 remain so where all that is added to them has mean
-0, too. `adopt_moonshine` takes the mean out of what attention and feed-forward add, and folds gains into the linears
+0, too. `moonshine_weights` takes the mean out of what attention and feed-forward add, and folds gains into the linears
 that read them. An RMS norm is half the operators, and its one sum is of squares.
 """
 
@@ -15,40 +15,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_asr.model.config import StackConfig
-from edge_asr.model.layers import Attention, LeftContext, RMSNorm, rotation
+from edge_asr.model.layers import Attention, LeftContext, RMSNorm, for_heads, rotation
 from edge_asr.model.moonshine_config import MoonshineConfig
+from edge_asr.model.positions import Turning
 
 TURN = 2**32  # parts of a full turn
 
 
-class PartialRotary(nn.Module):
-    """Angles of rotary positions at original frame numbers, for the first `rotary_width` features of a head.
+class PartialRotary(Turning):
+    """Rotary positions for the first `rotary_width` features of a head.
 
-    What a pair turns by in a frame is rounded to 2^-32 of a full turn, and the product with the frame number is reduced
-    in integers: only then it becomes a float32. Attention sees differences of frame numbers, so the rounding comes to
-    less than 1e-6 rad over a thousand frames, in the tenth hour of a stream as in its first second.
+    What a pair turns by in a frame is rounded to 2^-32 of a full turn. Attention sees differences of frame numbers, so
+    the rounding comes to less than 1e-6 rad over a thousand frames.
 
     The two features of a pair lie half a head apart, as `layers.rotate` has them; pairs that do not turn lie last in
     each half, and turn by nothing. `interleaved` tells where each feature lies in Moonshine's order.
     """
 
-    steps: Tensor  # int64 [head_width]
-
     def __init__(self, config: MoonshineConfig) -> None:
-        super().__init__()
-        head_width = config.lower.head_width
         exponents = torch.arange(0, config.rotary_width, 2, dtype=torch.float64) / config.rotary_width
         steps = (config.rotary_theta**-exponents * (TURN / (2 * math.pi))).round().long()
-        steps = functional.pad(steps, (0, head_width // 2 - len(steps)))
-        # Of a pair the first turns backwards, whose cosine is the same, and whose sine has the other sign.
-        self.register_buffer("steps", torch.cat([-steps, steps]), persistent=False)
-
-    def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [B, F] -> cos and sin, each float32 [B, F, 1, head_width], as of `stacks.Rotary`."""
-        batch, frames = frame_index.shape
-        turned = torch.remainder(frame_index.reshape(batch, frames, 1, 1) * self.steps, TURN)
-        angle = turned.to(torch.float32) * (2 * math.pi / TURN)
-        return torch.cos(angle), torch.sin(angle)
+        super().__init__(functional.pad(steps, (0, config.lower.head_width // 2 - len(steps))), TURN)
 
 
 def interleaved(head_width: int, rotary_width: int) -> Tensor:
@@ -91,8 +78,7 @@ class Stack(nn.Module):
         """x [B, F, W], angles of `PartialRotary`, key_bias [B, 1, left + F] -> what enters, and what each layer
         gives."""
         turn = rotation(*angles)
-        if x.shape[0] > 1:
-            key_bias = key_bias.repeat(self.heads, 1, 1)
+        key_bias = for_heads(key_bias, self.heads)
         outputs = [x]
         for layer, left in zip(self.layers, lefts, strict=True):
             outputs.append(layer(outputs[-1], turn, key_bias, left))

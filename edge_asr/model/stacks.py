@@ -1,8 +1,6 @@
-"""The parts of `GatedEncoder`: subsampling, positions, and its two stacks with their heads."""
+"""The parts of `GatedEncoder`: subsampling, and its two stacks with their heads."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -10,33 +8,7 @@ from torch.nn import functional
 
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.heads import FactorizedHead, output_head
-from edge_asr.model.layers import EncoderLayer, LeftContext, RMSNorm, rotation
-
-
-class Rotary(nn.Module):
-    """Angles of rotary positions at original frame times.
-
-    Every angular step is a whole fraction of the period, and the product of frame index and step is reduced in
-    integers, so angles are as exact in the tenth hour of a stream as in its first second.
-    """
-
-    steps: Tensor
-
-    def __init__(self, head_width: int, period_frames: int) -> None:
-        super().__init__()
-        self.period_frames = period_frames
-        fastest = period_frames / (2 * math.pi)  # one radian a frame
-        steps = torch.logspace(math.log10(fastest), 0.0, head_width // 2, dtype=torch.float64).round().long()
-        # Of a pair of features the first turns backwards, whose cosine is the same, and whose sine has the other sign.
-        self.register_buffer("steps", torch.cat([-steps, steps]), persistent=False)
-
-    def forward(self, frame_index: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [B, F] -> cos and sin, each float32 [B, F, 1, head_width]: the share of each feature in itself when it
-        is turned, and in it that of the other feature of its pair, which is half the width away."""
-        batch, frames = frame_index.shape
-        turns = torch.remainder(frame_index.reshape(batch, frames, 1, 1) * self.steps, self.period_frames)
-        angle = turns.to(torch.float32) * (2 * math.pi / self.period_frames)
-        return torch.cos(angle), torch.sin(angle)
+from edge_asr.model.layers import EncoderLayer, LeftContext, RMSNorm, for_heads, rotation
 
 
 class Subsampling(nn.Module):
@@ -82,8 +54,7 @@ class Stack(nn.Module):
     ) -> list[Tensor]:
         """What enters, and what each layer gives. `angles` are cos and sin of `Rotary`, or none without attention."""
         turn = rotation(*angles) if angles else None
-        if x.shape[0] > 1:
-            key_bias = key_bias.repeat(self.config.heads, 1, 1)
+        key_bias = for_heads(key_bias, self.config.heads)
         outputs = [x]
         for layer, left in zip(self.layers, lefts, strict=True):
             outputs.append(layer(outputs[-1], valid, turn, key_bias, left))

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.front_end import FrontEnd
-from edge_asr.model.heads import log_of, log_probabilities
+from edge_asr.model.heads import log_of, log_probabilities, of_one_stream, rows_of_one
 from edge_asr.model.layers import LayerCaches, LeftContext, key_bias
-from edge_asr.model.stacks import LowerStack, Rotary, Subsampling, UpperStack
+from edge_asr.model.positions import Rotary
+from edge_asr.model.stacks import LowerStack, Subsampling, UpperStack
 
 
 def initial_past(stack: StackConfig, left_frames: int) -> list[Tensor]:
@@ -124,21 +125,8 @@ class StreamedLower(nn.Module):
             blank = probabilities[:, :, self.blank_id : self.blank_id + 1]
         if self.learned_gate:
             blank = torch.sigmoid(self.lower.gate_logits(hidden))
-        frames = rows.shape[1]
-        partial = log_of(probabilities).reshape(frames, probabilities.shape[2])
-        blank, rows = blank.reshape(1, frames), rows.reshape(frames, rows.shape[2])
-        return (partial, blank, rows, level, mel_tail, first_tail, *self.past.given(real, frames, layers))
-
-
-class StreamedPositions(nn.Module):
-    """Angles of the upper stack's positions, where it has attention."""
-
-    def __init__(self, rotary: Rotary | None) -> None:
-        super().__init__()
-        self.rotary = rotary
-
-    def forward(self, index: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.rotary(index)) if self.rotary is not None else ()
+        emitted = of_one_stream(log_of(probabilities), blank, rows)
+        return (*emitted, level, mel_tail, first_tail, *self.past.given(real, valid.shape[1], layers))
 
 
 class StreamedUpper(nn.Module):
@@ -159,5 +147,5 @@ class StreamedUpper(nn.Module):
         layers, real = self.past.taken(valid, past)
         if self.lower is not None:
             _, rows = self.lower.hand_over(rows)
-        final = log_probabilities(self.upper(rows, valid, angles, key_bias(real), list[LeftContext](layers)))
-        return (final.reshape(final.shape[1], final.shape[2]), *self.past.given(real, valid.shape[1], layers))
+        logits = self.upper(rows, valid, angles, key_bias(real), list[LeftContext](layers))
+        return (rows_of_one(log_probabilities(logits)), *self.past.given(real, valid.shape[1], layers))

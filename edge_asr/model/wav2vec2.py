@@ -16,21 +16,23 @@ from torch.nn import functional
 
 from edge_asr.model.attention_past import AttentionPast, initial_attention_past
 from edge_asr.model.config import GateConfig
-from edge_asr.model.gated import BlockTable, GatedCtc, Spec
-from edge_asr.model.heads import log_of, log_probabilities
+from edge_asr.model.gated import BlockTable, GatedCtc, Spec, numbered
+from edge_asr.model.heads import log_of, log_probabilities, of_one_stream, rows_of_one
 from edge_asr.model.layers import ChunkNeighbours, LeftContext, key_bias
+from edge_asr.model.positions import StreamedPositions
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
 from edge_asr.model.wav2vec2_parts import (
     Convolutions,
     LayerNorm,
     PositionalConvolution,
-    TransformerLayer,
+    Stack,
     faded,
     over_chunks,
     sums_of_frames,
 )
 from edge_asr.model.wav2vec2_source import config_of, weights_of
 
+SHORTEST_CHUNK = 8  # frames
 LEAST_POWER = 1e-7  # of samples; it counts for one frame
 
 
@@ -84,15 +86,14 @@ class LowerStack(nn.Module):
 
     def __init__(self, config: Wav2Vec2Config) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.cut))
+        self.layers = Stack(config, config.cut)
         self.norm = LayerNorm(config.width, config.norm_eps)
         self.head = nn.Linear(config.width, config.vocabulary)
         self.condition = nn.Linear(config.vocabulary, config.width)
 
     def forward(self, x: Tensor, bias: Tensor, lefts: list[LeftContext]) -> tuple[Tensor, Tensor]:
         """[B, F, W] -> intermediate logits [B, F, vocabulary], hand-over [B, F, W]."""
-        for layer, left in zip(self.layers, lefts, strict=True):
-            x = layer(x, bias, left)
+        x = self.layers(x, bias, lefts)[-1]
         logits = self.head(self.norm(x))
         return logits, x + self.condition(torch.softmax(logits, dim=-1))
 
@@ -102,21 +103,21 @@ class UpperStack(nn.Module):
 
     def __init__(self, config: Wav2Vec2Config) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers - config.cut))
+        self.layers = Stack(config, config.layers - config.cut)
         self.norm = LayerNorm(config.width, config.norm_eps) if config.norm_first else nn.Identity()
         self.head = nn.Linear(config.width, config.vocabulary)
 
-    def hidden(self, x: Tensor, bias: Tensor, lefts: list[LeftContext]) -> list[Tensor]:
-        """[B, F, W] -> what each layer gives."""
-        outputs = []
-        for layer, left in zip(self.layers, lefts, strict=True):
-            x = layer(x, bias, left)
-            outputs.append(x)
-        return outputs
-
     def forward(self, x: Tensor, bias: Tensor, lefts: list[LeftContext]) -> Tensor:
         """[B, F, W] -> final logits [B, F, vocabulary]."""
-        return self.head(self.norm(self.hidden(x, bias, lefts)[-1]))
+        return self.logits(self.layers(x, bias, lefts)[-1])
+
+    def with_middle(self, x: Tensor, bias: Tensor, lefts: list[LeftContext]) -> tuple[Tensor, Tensor]:
+        """As `forward`, and what the final head makes of the layer in the middle."""
+        outputs = self.layers(x, bias, lefts)
+        return self.logits(outputs[-1]), self.logits(outputs[(len(self.layers) + 1) // 2])
+
+    def logits(self, rows: Tensor) -> Tensor:
+        return self.head(self.norm(rows))
 
 
 class StreamedOutside(nn.Module):
@@ -130,7 +131,6 @@ class StreamedLower(nn.Module):
     def __init__(self, config: Wav2Vec2Config, front: FrontEnd, lower: LowerStack) -> None:
         super().__init__()
         self.config, self.front, self.lower = config, front, lower
-        self.past = AttentionPast(config.cut)
         self.running = 5 if front.convolutions.normed_over_time else 3  # tensors of running state, `samples_tail` first
         self.register_buffer("ahead", torch.zeros(1, front.positions.after, config.width), persistent=False)
 
@@ -142,17 +142,14 @@ class StreamedLower(nn.Module):
         rows = rows * valid
         context = torch.cat([position_tail, rows, self.ahead], dim=1)
         x = self.front.with_positions(rows, context)
-        layers, real = self.past.taken(valid, tuple(past))
-        logits, handed = self.lower(x, key_bias(real), list[LeftContext](layers))
+        stack = AttentionPast(valid, tuple(past))
+        logits, handed = self.lower(x, *stack.context())
         probabilities = torch.softmax(logits, dim=-1)
         blank_id, frames = self.config.blank_id, rows.shape[1]
-        blank = probabilities[:, :, blank_id : blank_id + 1].reshape(1, frames)
-        partial = log_of(probabilities).reshape(frames, probabilities.shape[2])
+        blank = probabilities[:, :, blank_id : blank_id + 1]
         position_tail = context[:, frames : frames + position_tail.shape[1]]
-        return (
-            *(partial, blank, handed.reshape(frames, handed.shape[2])),
-            *(*running, position_tail, *self.past.given(real, frames, layers)),
-        )
+        emitted = of_one_stream(log_of(probabilities), blank, handed)
+        return (*emitted, *running, position_tail, *stack.renewed())
 
     def front_rows(self, pcm: Tensor, valid: Tensor, running: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         tail, count, level, *sums = running
@@ -172,23 +169,14 @@ class StreamedLower(nn.Module):
         return rows, (samples[:, samples.shape[1] - tail.shape[1] :], count, level, *sums)
 
 
-class NoPositions(nn.Module):
-    """The upper stack need not know: positions are in the rows."""
-
-    def forward(self, index: Tensor) -> tuple[()]:
-        return ()
-
-
 class StreamedUpper(nn.Module):
-    def __init__(self, config: Wav2Vec2Config, upper: UpperStack) -> None:
+    def __init__(self, upper: UpperStack) -> None:
         super().__init__()
         self.upper = upper
-        self.past = AttentionPast(config.layers - config.cut)
 
     def forward(self, rows: Tensor, valid: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
-        layers, real = self.past.taken(valid, past)
-        final = log_probabilities(self.upper(rows, key_bias(real), list[LeftContext](layers)))
-        return (final.reshape(final.shape[1], final.shape[2]), *self.past.given(real, valid.shape[1], layers))
+        stack = AttentionPast(valid, past)
+        return (rows_of_one(log_probabilities(self.upper(rows, *stack.context()))), *stack.renewed())
 
 
 class Wav2Vec2Encoder(GatedCtc):
@@ -260,9 +248,8 @@ class Wav2Vec2Encoder(GatedCtc):
             labels_wait=False,
         )
 
-    def possible_chunks(self) -> list[int]:
-        left = self.config.left_context_frames
-        return [frames for frames in range(8, left + 1) if left % frames == 0]
+    def shortest_chunk(self) -> int:
+        return SHORTEST_CHUNK
 
     def outside_state(self) -> dict[str, Tensor]:
         return {}
@@ -285,7 +272,7 @@ class Wav2Vec2Encoder(GatedCtc):
     def attention_state(self, stack: str, layers: int) -> dict[str, Tensor]:
         config = self.config
         past = initial_attention_past(layers, config.heads, config.width // config.heads, config.left_context_frames)
-        return {f"{stack}_past_{number}": tensor for number, tensor in enumerate(past)}
+        return numbered(f"{stack}_past", past)
 
     def streamed_outside(self) -> StreamedOutside:
         return StreamedOutside()
@@ -293,11 +280,11 @@ class Wav2Vec2Encoder(GatedCtc):
     def streamed_lower(self) -> StreamedLower:
         return StreamedLower(self.config, self.front, self.lower)
 
-    def streamed_positions(self) -> NoPositions:
-        return NoPositions()
+    def streamed_positions(self) -> StreamedPositions:
+        return StreamedPositions(None)  # they are in the rows
 
     def streamed_upper(self) -> StreamedUpper:
-        return StreamedUpper(self.config, self.upper)
+        return StreamedUpper(self.upper)
 
     def features(self, samples: Tensor, frames: Tensor, chunk_frames: int) -> Tensor:
         """Samples at a running level, a row for each frame: [N, T, frame_samples]. float32 under autocast, too."""
@@ -355,9 +342,8 @@ class Wav2Vec2Encoder(GatedCtc):
         self, rows: Tensor, filled: Tensor, index: Tensor, table: BlockTable, with_middle: bool
     ) -> tuple[Tensor, ...]:
         lefts: list[LeftContext] = [table.neighbours(0)] * len(self.upper.layers)
-        outputs = self.upper.hidden(rows, key_bias(table.real()), lefts)
-        chosen = [outputs[-1], outputs[(len(outputs) - 1) // 2]] if with_middle else outputs[-1:]
-        return tuple(self.upper.head(self.upper.norm(output)) for output in chosen)
+        bias = key_bias(table.real())
+        return self.upper.with_middle(rows, bias, lefts) if with_middle else (self.upper(rows, bias, lefts),)
 
     def whole(self, samples: Tensor) -> Tensor:
         """Full context, no gate: samples [N, S], normalized already -> final logits [N, T, vocabulary], as the source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_asr.model.config import GateConfig
+from edge_asr.model.config import GateConfig, check_blank, check_context
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,8 @@ class Wav2Vec2Config:
             raise ValueError(f"width {self.width} is not a multiple of heads ({self.heads})")
         if not len(self.conv_channels) == len(self.conv_kernels) == len(self.conv_strides) > 1:
             raise ValueError("conv_channels, conv_kernels and conv_strides differ in length")
-        if self.left_context_frames % self.chunk_frames:
-            raise ValueError(
-                f"left_context_frames {self.left_context_frames} is not a multiple of chunk_frames {self.chunk_frames}"
-            )
-        if not 0 <= self.blank_id < self.vocabulary:
-            raise ValueError(f"blank_id {self.blank_id} is outside the vocabulary of {self.vocabulary}")
+        check_context(self.left_context_frames, self.chunk_frames)
+        check_blank(self.blank_id, self.vocabulary)
         if min(*self.conv_channels, *self.conv_kernels, *self.conv_strides) < 1:
             raise ValueError("conv_channels, conv_kernels and conv_strides must be 1 or more")
         if self.samples_before < 0:

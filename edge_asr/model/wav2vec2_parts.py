@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge_asr.model.layers import LeftContext
+from edge_asr.model.layers import LeftContext, attend, for_heads, over_rows
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
 
 
@@ -49,16 +49,6 @@ def over_chunks(own: Tensor, chunk_frames: int, fade_frames: float) -> Tensor:
         total = faded(total, chunk, chunk_frames, fade_frames)
         totals.append(total)
     return torch.stack(totals, dim=1)
-
-
-def over_rows(convolution: nn.Module, rows: Tensor) -> Tensor:
-    """A convolution of height 1 over rows [N, R, C] -> [N, R', C'].
-
-    As an image whose channels lie last in memory, which is how XNNPACK wants it.
-    """
-    image = rows.reshape(rows.shape[0], 1, rows.shape[1], rows.shape[2]).permute(0, 3, 1, 2)
-    convolved = convolution(image).permute(0, 2, 3, 1)
-    return convolved.reshape(convolved.shape[0], convolved.shape[2], convolved.shape[3])
 
 
 class Convolutions(nn.Module):
@@ -135,7 +125,7 @@ class TransformerLayer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, key_bias: Tensor, left: LeftContext) -> Tensor:
-        """x [B, F, W]; key_bias [B, 1, left + F] -> [B, F, W]"""
+        """x [B, F, W]; key_bias as of `for_heads` -> [B, F, W]"""
         if self.config.norm_first:
             x = x + self.dropout(self.attention(self.attention_norm(x), key_bias, left))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
@@ -146,16 +136,24 @@ class TransformerLayer(nn.Module):
         batch, frames, width = x.shape
         heads, head_width = self.config.heads, width // self.config.heads
         projected = self.query_key_value(x).reshape(batch * frames, 3 * heads, head_width).permute(1, 0, 2)
-        query, keys, values = (projected[part * heads : (part + 1) * heads] for part in range(3))
-        keys, values = left.attention(keys, values)
-        if batch > 1:
-            query = query.reshape(heads * batch, frames, head_width)
-            key_bias = key_bias.repeat(heads, 1, 1)
-        weights = torch.softmax(torch.bmm(query * head_width**-0.5, keys) + key_bias, dim=-1)
-        mixed = torch.bmm(weights, values)
-        if batch > 1:
-            mixed = mixed.reshape(heads, batch * frames, head_width)
-        return self.out(mixed.permute(1, 0, 2).reshape(batch, frames, width))
+        query, key, value = (projected[part * heads : (part + 1) * heads] for part in range(3))
+        return self.out(attend(query * head_width**-0.5, key, value, batch, key_bias, left))
 
     def feed_forward(self, x: Tensor) -> Tensor:
         return self.down(functional.gelu(self.up(x)))
+
+
+class Stack(nn.ModuleList):
+    """Layers one after the other. `lefts` gives each its past."""
+
+    def __init__(self, config: Wav2Vec2Config, layers: int) -> None:
+        super().__init__(TransformerLayer(config) for _ in range(layers))
+        self.heads = config.heads
+
+    def forward(self, x: Tensor, key_bias: Tensor, lefts: list[LeftContext]) -> list[Tensor]:
+        """x [B, F, W]; key_bias [B, 1, left + F] -> what enters, and what each layer gives."""
+        key_bias = for_heads(key_bias, self.heads)
+        outputs = [x]
+        for layer, left in zip(self, lefts, strict=True):
+            outputs.append(layer(outputs[-1], key_bias, left))
+        return outputs

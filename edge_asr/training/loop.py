@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ from edge_asr.training.augmentation import mask_mel, warp_bands
 from edge_asr.training.batches import Batch, collate
 from edge_asr.training.checkpointing import Progress, RunState, identity_of, mixed_with_start, take_over
 from edge_asr.training.config import RunConfig
-from edge_asr.training.corpus import load_corpus, repeats_of, split_manifests
+from edge_asr.training.corpus import Split, load_corpus, repeats_of, split_manifests
 from edge_asr.training.data import join_utterances, make_batches
 from edge_asr.training.evaluation import Results, choose_threshold, evaluate, wer_in_use
 from edge_asr.training.interrupt import deferred_interrupt
 from edge_asr.training.objective import Objective
 from edge_asr.training.optimizer import make_optimizer, set_rates
+from edge_asr.training.spelling import Spelling
 from edge_asr.training.start import Start
 
 REPORT_EVERY = 50  # steps between lines of progress
@@ -51,13 +52,15 @@ class Trainer:
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         folder.mkdir(parents=True, exist_ok=True)
         self.start = Start(config, folder / "tokens", self.start_folder / "tokens")
-        self.load_data(data)
+        split = self.read_manifests(data)
+        self.tokens, spelling = self.start.writing()
         torch.manual_seed(config.training.seed)
         self.model = self.start.encoder(self.tokens).to(self.device)
         if config.training.start_from:
             take_over(self.model, self.start_folder / self.model_path.name)
         self.average = self.start.encoder(self.tokens).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
+        self.load_data(split, spelling, data)
         phones = len(self.pronunciations.inventory) + 1 if self.pronunciations else 0
         self.phone_head = torch.nn.Linear(self.model.spec.handed_width, phones).to(self.device) if phones else None
         self.parameters = [*self.model.parameters(), *(self.phone_head.parameters() if self.phone_head else ())]
@@ -93,19 +96,23 @@ class Trainer:
     def start_folder(self) -> Path:
         return self.folder.parent / self.config.training.start_from
 
-    def load_data(self, data: Path) -> None:
-        """Read manifests, hold out the development speakers, learn the pieces on the training text.
+    @property
+    def fault_report(self) -> Callable[[str], None] | None:
+        return self.report_fault if self.config.training.on_fault == "skip" else None
 
-        The utterances held out, without those at fault, are written as a manifest, for whoever compares models later.
-        """
-        report = self.report_fault if self.config.training.on_fault == "skip" else None
-        split = split_manifests(self.config.training, data, report)
+    def read_manifests(self, data: Path) -> Split:
+        """Hold out the development speakers, learn the pieces on the training text."""
+        split = split_manifests(self.config.training, data, self.fault_report)
         if self.rank == 0:
             self.start.make_pieces(lambda: split.texts(repeats_of(self.config.training)))
         if self.world > 1:
             distributed.barrier()
-        self.tokens, spelling = self.start.writing()
-        corpus = load_corpus(split, spelling, self.config, self.start.frame_samples(self.tokens), data, report)
+        return split
+
+    def load_data(self, split: Split, spelling: Spelling, data: Path) -> None:
+        """Read the audio. The utterances held out, without those at fault, are written as a manifest, for whoever
+        compares models later."""
+        corpus = load_corpus(split, spelling, self.config, self.model.spec.frame_samples, data, self.fault_report)
         self.examples, self.easy, self.dev = corpus.examples, corpus.easy, corpus.dev
         self.pronunciations = corpus.pronunciations
         if self.rank == 0:

@@ -56,10 +56,6 @@ class Start:
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{self._prefix}.model")
         return tokens_of(processor), LearntPieces(processor)
 
-    def frame_samples(self, tokens: Tokens) -> int:
-        model = self.encoder(tokens) if self._adopted is None else self._adopted.model
-        return model.spec.frame_samples
-
     def encoder(self, tokens: Tokens) -> GatedCtc:
         """A new one each time: with drawn weights, or the adopted ones. Raises EdgeAsrError where the configuration's
         [model] does not make one."""

@@ -226,7 +226,7 @@ def pass_state_through(program: ExportedProgram) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the exporters' warnings, which a user cannot act on, off the screen."""
+    """Keep what exporters and quantizers say of themselves, which a user cannot act on, off the screen."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -68,7 +68,7 @@ def test_labels_are_sought_outside_the_branch_of_factorized_models_only(
 def test_another_chunk_keeps_the_weights(tiny_checkpoint: Path, chunk_ms: int) -> None:
     original = building.load_checkpoint(tiny_checkpoint)
     changed = building.with_chunk(original, chunk_ms)
-    assert changed.model.config.chunk_frames * changed.model.config.frame_ms == chunk_ms
+    assert changed.model.spec.chunk_frames * changed.model.spec.frame_ms == chunk_ms
     before, after = original.model.state_dict(), changed.model.state_dict()
     assert all(before[name].equal(after[name]) for name in before)
 

@@ -86,8 +86,8 @@ class Running(GatedCtc):
             labels_wait=False,
         )
 
-    def possible_chunks(self) -> list[int]:
-        return [2, 4, 8]
+    def shortest_chunk(self) -> int:
+        return 2
 
     def outside_state(self) -> dict[str, Tensor]:
         return {"last": torch.zeros(1, 1)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edge_asr.model.layers import rotate, rotation
-from edge_asr.model.stacks import Rotary
+from edge_asr.model.positions import Rotary
 
 TEN_HOURS = 10 * 3_600 * 25  # frames
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import logging
 import math
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +32,7 @@ from edge_asr.model.layers import RMSNorm
 from edge_asr.profiling.baselines.onnxruntime import METADATA_KEY, OnnxBackend, state_output
 from edge_asr_export.build import describe, with_chunk
 from edge_asr_export.eager import EagerBackend
+from edge_asr_export.lower import quiet
 from edge_asr_export.verify import FP32_TOLERANCE, stream_steps, verification_audio
 
 OPSET = 23
@@ -227,16 +225,3 @@ def quantize(source: Path, output: Path, encoder: GatedEncoder) -> None:
             weight_type=QuantType.QInt8,
             extra_options={"MatMulConstBOnly": True},
         )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Exporter and quantizer speak of themselves in warnings and on the root logger."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
