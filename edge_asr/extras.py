@@ -10,7 +10,7 @@ EXPORT = ("torch", "executorch", "safetensors", "filelock")
 EXTRAS = {  # extra -> modules that it must bring
     "export": EXPORT,
     "train": (*EXPORT, "sentencepiece"),
-    "adopt": (*EXPORT, "sentencepiece", "huggingface_hub"),
+    "adopt": (*EXPORT, "sentencepiece", "huggingface_hub", "tokenizers"),
     "baselines": (*EXPORT, "onnx", "onnxscript", "onnxruntime", "pocketsphinx"),
     "sweep": ("matplotlib",),
 }

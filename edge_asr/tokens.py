@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 WORD_START = "▁"
 BLANK = "<blank>"
+SENTENCEPIECE, HUGGING_FACE = TOKENIZERS = ("sentencepiece", "tokenizers")  # a `.model`, a `tokenizer.json`
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """What cuts text into pieces, as the library does that made them. Training asks for it, recognizing never."""
+
+    kind: str  # one of TOKENIZERS
+    content: bytes  # that library's file
+    first_id: int = 0  # id of the library's piece 0
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ def new_vocabulary(pieces: Path | None) -> Vocabulary:
 
 def described(model: GatedCtc, source: Source, vocabulary: Vocabulary, new: Sequence[str]) -> Adoption:
     origin = {"adopted_from": source.model_type, "new_parameters": json.dumps(list(new))}
-    checkpoint = Checkpoint(model, Tokens(vocabulary.pieces, vocabulary.blank_id), NEVER_SKIP, origin)
+    tokens = Tokens(vocabulary.pieces, vocabulary.blank_id)
+    checkpoint = Checkpoint(model, tokens, NEVER_SKIP, origin, vocabulary.tokenizer)
     spec = model.spec
     lower_input, upper_input = lower_example(model), upper_example(model)
     frames_s = spec.sample_rate_hz / spec.frame_samples

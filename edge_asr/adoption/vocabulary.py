@@ -9,14 +9,26 @@ from __future__ import annotations
 
 import json
 import string
-from dataclasses import dataclass
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge_asr.errors import EdgeAsrError
-from edge_asr.tokens import BLANK, WORD_START
+from edge_asr.tokens import BLANK, HUGGING_FACE, SENTENCEPIECE, WORD_START, Tokenizer
 
 DICTIONARY, TOKENIZER, SETTINGS = "vocab.json", "tokenizer.json", "tokenizer_config.json"
+UNSPACED = (
+    "CJK UNIFIED",
+    "HIRAGANA",
+    "KATAKANA",
+    "THAI",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+    "TIBETAN",
+)  # as Unicode names them
 BYTE_SPACE = "Ġ"  # how byte-level vocabularies write a space
 
 
@@ -26,6 +38,7 @@ class Vocabulary:
 
     pieces: tuple[str, ...]  # text of each; "" for what is never shown, such as the end of a sentence
     blank_id: int  # CTC's blank
+    tokenizer: Tokenizer | None = None  # what cuts text into the pieces; None: the longest that fit
 
 
 def letters() -> Vocabulary:
@@ -35,43 +48,27 @@ def letters() -> Vocabulary:
 
 def of_sentencepiece(path: Path) -> Vocabulary:
     """The pieces of a model, and blank before them. Raises EdgeAsrError where it is none."""
-    import sentencepiece
-
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    except (OSError, RuntimeError):
-        raise EdgeAsrError(f"{path}: not a sentencepiece model") from None
-    shown = [
-        "" if processor.is_control(i) or processor.is_unknown(i) else processor.id_to_piece(i)
-        for i in range(processor.get_piece_size())
-    ]
-    return Vocabulary((BLANK, *shown), blank_id=0)
+    shown = sentencepiece_pieces(path)
+    return Vocabulary((BLANK, *shown.values()), 0, Tokenizer(SENTENCEPIECE, path.read_bytes(), first_id=1))
 
 
 def of_source(folder: Path, config: dict[str, Any], outputs: int) -> Vocabulary:
     """Of a CTC head with so many outputs. Raises EdgeAsrError where the folder has no vocabulary, or one that does not
     fit, or where nothing says which output is blank."""
-    if (folder / DICTIONARY).is_file():
-        path = folder / DICTIONARY
-        tokens, settings = dictionary_tokens(path, read_json(path)), read_optional(folder / SETTINGS)
-        blank = settings.get("pad_token", "<pad>")
-        delimiter = text_of(settings.get("word_delimiter_token", "|"))
-        hidden = {
-            text_of(settings.get(f"{kind}_token", default))
-            for kind, default in (("pad", "<pad>"), ("bos", "<s>"), ("eos", "</s>"), ("unk", "<unk>"))
-        }
-        blank_id = config.get("pad_token_id", tokens.get(text_of(blank)))
-        pieces = {
-            number: WORD_START if token == delimiter else "" if token in hidden else token
-            for token, number in tokens.items()
-        }
-    elif (folder / TOKENIZER).is_file():
-        path = folder / TOKENIZER
-        pieces = tokenizer_pieces(path, read_json(path))
-        blank_id = config.get("blank_token_id", config.get("pad_token_id"))
+    blank_id = config.get("blank_token_id", config.get("pad_token_id"))
+    if (path := folder / DICTIONARY).is_file():
+        settings = read_optional(folder / SETTINGS)
+        tokens = dictionary_tokens(path, read_json(path))
+        blank_id = config.get("pad_token_id", tokens.get(text_of(settings.get("pad_token", "<pad>"))))
+        return checked(path, dictionary_pieces(tokens, settings), blank_id, outputs)
+    if (path := folder / TOKENIZER).is_file():
+        kind, pieces = HUGGING_FACE, tokenizer_pieces(path, read_json(path))
+    elif models := sorted(folder.glob("*.model")):
+        path = models[0]
+        kind, pieces = SENTENCEPIECE, sentencepiece_pieces(path)
     else:
         raise EdgeAsrError(f"{folder}: no vocabulary in it ({DICTIONARY} or {TOKENIZER}): its outputs mean nothing")
-    return checked(path, pieces, blank_id, outputs)
+    return replace(checked(path, pieces, blank_id, outputs), tokenizer=Tokenizer(kind, path.read_bytes()))
 
 
 def checked(path: Path, pieces: dict[int, str], blank_id: Any, outputs: int) -> Vocabulary:
@@ -83,7 +80,52 @@ def checked(path: Path, pieces: dict[int, str], blank_id: Any, outputs: int) -> 
     missing = [number for number in range(outputs) if number not in pieces and number != blank_id]
     if missing:
         raise EdgeAsrError(f"{path}: says nothing of output {missing[0]} of {outputs}: they do not belong together")
-    return Vocabulary(tuple(BLANK if number == blank_id else pieces[number] for number in range(outputs)), blank_id)
+    shown = {number: piece for number, piece in pieces.items() if number != blank_id}
+    if not any(WORD_START in piece for piece in shown.values()):
+        shown = opening_words(path, shown)
+    return Vocabulary(tuple(BLANK if number == blank_id else shown[number] for number in range(outputs)), blank_id)
+
+
+def opening_words(path: Path, pieces: dict[int, str]) -> dict[int, str]:
+    """Where no piece opens a word: in a script that is written without spaces each does. Else a stream would be one
+    word without an end. Raises EdgeAsrError in any other script."""
+    spaced = next((piece for piece in pieces.values() if any(map(str.isalpha, piece)) and not unspaced(piece)), None)
+    if spaced is not None:
+        raise EdgeAsrError(
+            f"{path}: no token opens a word, though '{spaced}' is of a script with spaces: name the one that stands "
+            f"between words as word_delimiter_token in {SETTINGS}"
+        )
+    return {number: f"{WORD_START}{piece}" if piece else "" for number, piece in pieces.items()}
+
+
+def unspaced(piece: str) -> bool:
+    """Whether it holds a letter of a script that is written without spaces."""
+    return any(unicodedata.name(letter, "").startswith(UNSPACED) for letter in piece)
+
+
+def sentencepiece_pieces(path: Path) -> dict[int, str]:
+    import sentencepiece
+
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError):
+        raise EdgeAsrError(f"{path}: not a sentencepiece model") from None
+    return {
+        i: "" if processor.is_control(i) or processor.is_unknown(i) else processor.id_to_piece(i)
+        for i in range(processor.get_piece_size())
+    }
+
+
+def dictionary_pieces(tokens: dict[str, int], settings: dict[str, Any]) -> dict[int, str]:
+    delimiter = text_of(settings.get("word_delimiter_token", "|"))
+    hidden = {
+        text_of(settings.get(f"{kind}_token", default))
+        for kind, default in (("pad", "<pad>"), ("bos", "<s>"), ("eos", "</s>"), ("unk", "<unk>"))
+    }
+    return {
+        number: WORD_START if token == delimiter else "" if token in hidden else token
+        for token, number in tokens.items()
+    }
 
 
 def dictionary_tokens(path: Path, content: Any) -> dict[str, int]:
@@ -92,6 +134,10 @@ def dictionary_tokens(path: Path, content: Any) -> dict[str, int]:
         raise EdgeAsrError(f"{path}: a dictionary for each language ({languages}, …): leave the one that is wanted")
     if not isinstance(content, dict) or not all(isinstance(value, int) for value in content.values()):
         raise EdgeAsrError(f"{path}: not a dictionary from tokens to numbers")
+    twice = next((number for number, count in Counter(content.values()).items() if count > 1), None)
+    if twice is not None:
+        both = " and ".join(repr(token) for token, number in content.items() if number == twice)
+        raise EdgeAsrError(f"{path}: output {twice} stands for {both}: mend it")
     return content
 
 

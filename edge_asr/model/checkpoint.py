@@ -1,7 +1,9 @@
-"""A model on disk: one safetensors file whose header holds the config, the tokens and where it came from."""
+"""A model on disk: one safetensors file whose header holds the config, the tokens, what cuts text into them, and where
+it came from."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
 from edge_asr.model.registry import build_encoder
-from edge_asr.tokens import Tokens
+from edge_asr.tokens import TOKENIZERS, Tokenizer, Tokens
 
 FORMAT = "edge-asr checkpoint 1"
 
@@ -28,6 +30,7 @@ class Checkpoint:
     tokens: Tokens
     default_threshold: float  # the gate's threshold where the user names none
     training: dict[str, str] = field(default_factory=dict)  # config hash, steps, git commit: identity, not code
+    tokenizer: Tokenizer | None = None  # None: texts are cut into the longest pieces that fit
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -40,7 +43,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "pieces": json.dumps(checkpoint.tokens.pieces),
         "default_threshold": repr(checkpoint.default_threshold),
         "training": json.dumps(checkpoint.training),
-    }
+    } | tokenizer_header(checkpoint.tokenizer)
     weights = {name: value.to(torch.float16).contiguous() for name, value in checkpoint.model.state_dict().items()}
     unfit = next((name for name, value in weights.items() if not value.isfinite().all()), None)
     if unfit:
@@ -79,6 +82,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
             tokens=tokens,
             default_threshold=float(header["default_threshold"]),
             training=json.loads(header["training"]),
+            tokenizer=tokenizer_of(header),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise EdgeAsrError(f"{path}: the checkpoint contradicts itself ({str(error).splitlines()[0]})") from None
+
+
+def tokenizer_header(tokenizer: Tokenizer | None) -> dict[str, str]:
+    """Its entry in the header; none where there is none."""
+    if tokenizer is None:
+        return {}
+    content = base64.b64encode(tokenizer.content).decode("ascii")
+    return {"tokenizer": json.dumps({"kind": tokenizer.kind, "first_id": tokenizer.first_id, "base64": content})}
+
+
+def tokenizer_of(header: dict[str, str]) -> Tokenizer | None:
+    """Inverse of `tokenizer_header`. Raises KeyError, TypeError or ValueError where the entry is none."""
+    if "tokenizer" not in header:
+        return None
+    entry = json.loads(header["tokenizer"])
+    if entry["kind"] not in TOKENIZERS:
+        raise ValueError(f"a tokenizer of the unknown kind '{entry['kind']}'")
+    return Tokenizer(entry["kind"], base64.b64decode(entry["base64"], validate=True), int(entry["first_id"]))

@@ -288,7 +288,7 @@ class Trainer:
 
     def save_model(self, path: Path, threshold: float, step: int, dev: Results | None = None) -> None:
         identity = identity_of(self.config, step, dev)
-        save_checkpoint(path, Checkpoint(self.average, self.tokens, default_threshold=threshold, training=identity))
+        save_checkpoint(path, Checkpoint(self.average, self.tokens, threshold, identity, self.start.tokenizer()))
 
     def save_state(self) -> None:
         if self.rank == 0:

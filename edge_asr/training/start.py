@@ -13,10 +13,10 @@ from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
 from edge_asr.model.registry import build_encoder
-from edge_asr.tokens import Tokens
+from edge_asr.tokens import SENTENCEPIECE, Tokenizer, Tokens
 from edge_asr.training.config import SHAPE_FRAMES, RunConfig, merged
 from edge_asr.training.data import copy_pieces, learn_pieces, tokens_of
-from edge_asr.training.spelling import KnownPieces, LearntPieces, Spelling
+from edge_asr.training.spelling import LearntPieces, Spelling, spelling_of
 
 
 class Start:
@@ -51,10 +51,17 @@ class Start:
             learn_pieces(texts(), self._config.training.pieces, self._prefix)
 
     def writing(self) -> tuple[Tokens, Spelling]:
+        """Raises EdgeAsrError where the adopted tokenizer cannot be used."""
         if self._adopted is not None:
-            return self._adopted.tokens, KnownPieces(self._adopted.tokens)
+            return self._adopted.tokens, spelling_of(self._adopted.tokens, self._adopted.tokenizer)
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{self._prefix}.model")
         return tokens_of(processor), LearntPieces(processor)
+
+    def tokenizer(self) -> Tokenizer | None:
+        """What travels with the run's checkpoints, so that the next one writes alike."""
+        if self._adopted is not None:
+            return self._adopted.tokenizer
+        return Tokenizer(SENTENCEPIECE, self._prefix.with_suffix(".model").read_bytes())
 
     def encoder(self, tokens: Tokens) -> GatedCtc:
         """A new one each time: with drawn weights, or the adopted ones. Raises EdgeAsrError where the configuration's
