@@ -3,6 +3,7 @@ native runtime."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -132,6 +133,27 @@ def tiny_pte(tiny_checkpoint: Path, shared_folder: Path) -> Path:
     from edge_asr_export.build import build
 
     return made_once(shared_folder / "tiny.pte", lambda path: build(tiny_checkpoint, path, precision="fp32"))
+
+
+@pytest.fixture(scope="session")
+def family_file(shared_folder: Path) -> Callable[[str], Path]:
+    """By a name of `tests.families.SMALL`: that encoder as an fp32 `.pte`. Beside it lie its checkpoint
+    (`.safetensors`) and what the export has shown (`.json`)."""
+    return lambda name: made_once(shared_folder / f"{name}.pte", lambda path: save_family(name, path))
+
+
+def save_family(name: str, path: Path) -> None:
+    from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
+    from edge_asr.tokens import Tokens
+    from edge_asr_export.build import build
+    from tests.families import small
+
+    encoder = small(name)
+    pieces = ("<blank>", *(f"▁{number}" for number in range(1, encoder.spec.vocabulary)))
+    checkpoint = path.with_suffix(".safetensors")
+    save_checkpoint(checkpoint, Checkpoint(encoder, Tokens(pieces, 0), default_threshold=0.5))
+    report = build(checkpoint, path, precision="fp32").to_dict()
+    path.with_suffix(".json").write_text(json.dumps(report), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,9 @@ def weight_files(folder: Path) -> list[Path]:
         names = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise EdgeAsrError(f"{folder / INDEX}: names no weights ({error})") from None
+    outside = sorted(name for name in names if Path(str(name)).name != name)
+    if outside:
+        raise EdgeAsrError(f"{folder / INDEX}: names '{outside[0]}', which is no file of its folder: it is not taken")
     missing = sorted(name for name in names if not (folder / name).is_file())
     if missing:
         raise EdgeAsrError(f"{folder}: {missing[0]} is missing, which {INDEX} names: fetch it again")

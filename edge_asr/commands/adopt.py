@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +13,30 @@ from edge_asr.extras import require_extra
 from edge_asr.terminal.options import json_option
 from edge_asr.terminal.screen import print_json, print_rows, stages
 
+if TYPE_CHECKING:
+    from edge_asr.adoption.adopt import Adoption
+
+CUT = "{cut}"
+
 
 @click.command("adopt")
 @click.argument("source")
-@click.option("--cut", type=click.IntRange(min=1), required=True, metavar="K", help="Layers that always run.")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The checkpoint to write."
+    "--cut",
+    "cuts",
+    type=click.IntRange(min=1),
+    multiple=True,
+    required=True,
+    metavar="K",
+    help="Layers that always run. Given more than once, a checkpoint is written for each.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The checkpoint to write. With more than one cut, {cut} in its name stands for each.",
 )
 @click.option(
     "--pieces",
@@ -26,7 +45,7 @@ from edge_asr.terminal.screen import print_json, print_rows, stages
     help="A sentencepiece model: what the outputs of a source without a CTC head stand for. Default: English letters.",
 )
 @json_option
-def command(source: str, cut: int, output: Path, pieces: Path | None, as_json: bool) -> None:
+def command(source: str, cuts: tuple[int, ...], output: Path, pieces: Path | None, as_json: bool) -> None:
     """Cut a pretrained encoder in two and write it as a checkpoint.
 
     SOURCE is a Hugging Face folder (config.json, model.safetensors, vocabulary), or a name on the Hub.
@@ -41,35 +60,54 @@ def command(source: str, cut: int, output: Path, pieces: Path | None, as_json: b
     Examples:
       edge-asr adopt ./wav2vec2-base-960h --cut 4 -o start.safetensors
       edge-asr adopt UsefulSensors/moonshine-tiny --cut 2 -o start.safetensors
+      edge-asr adopt ./moonshine-tiny --cut 2 --cut 3 --cut 4 -o start-{cut}.safetensors
       edge-asr export start.safetensors -o start.pte
     """
     require_extra("adopt", "an adoption")
-    require_writable(output)
-    if output.exists() and output.resolve().parent == Path(source).resolve():
-        raise EdgeAsrError(f"{output}: this is a file of the source: name another")
-    from edge_asr.adoption.adopt import TYPICAL_KEPT, adopt  # needs torch
+    outputs = outputs_of(output, cuts)
+    for path in outputs.values():
+        require_writable(path)
+        if path.exists() and path.resolve().parent == Path(source).resolve():
+            raise EdgeAsrError(f"{path}: this is a file of the source: name another")
+    from edge_asr.adoption.adopt import adopt  # needs torch
     from edge_asr.model.checkpoint import save_checkpoint
 
-    with stages("adopting") as progress:
-        progress("reading the source")
-        adoption = adopt(source, cut, pieces)
-        progress("writing the checkpoint")
-        save_checkpoint(output, adoption.checkpoint)
+    reports = []
+    for cut, path in outputs.items():
+        with stages("adopting") as progress:
+            progress("reading the source")
+            adoption = adopt(source, cut, pieces)
+            progress("writing the checkpoint")
+            save_checkpoint(path, adoption.checkpoint)
+        if not as_json:
+            print_rows(rows_of(adoption, path))
+        reports.append(adoption.to_dict() | {"path": str(path)})
     if as_json:
-        print_json(adoption.to_dict() | {"path": str(output)})
-        return
-    spec, new = adoption.checkpoint.model.spec, adoption.new
+        print_json(reports[0] if len(reports) == 1 else {"adoptions": reports})
+
+
+def outputs_of(output: Path, cuts: tuple[int, ...]) -> dict[int, Path]:
+    """The file of each cut. Raises UsageError where several would be one file."""
+    if len(set(cuts)) > 1 and CUT not in output.name:
+        raise click.UsageError(f"several cuts are several files: write {CUT} into the name of the output")
+    return {cut: output.with_name(output.name.replace(CUT, str(cut))) for cut in dict.fromkeys(cuts)}
+
+
+def rows_of(adoption: Adoption, path: Path) -> list[tuple[str, str]]:
+    from edge_asr.adoption.adopt import TYPICAL_KEPT
+
+    spec, cost, new = adoption.checkpoint.model.spec, adoption.cost, adoption.new
     parts = [
         (name, f"{part.layers} layers, {part.parameters / 1e6:.2f} M parameters, {part.mmac_s:.0f} MMAC a second")
-        for name, part in (("below", adoption.lower), ("above", adoption.upper))
+        for name, part in (("below", cost.lower), ("above", cost.upper))
     ]
-    print_rows(
-        [
-            ("written", f"{output}: {adoption.checkpoint.model.architecture}, {spec.vocabulary} outputs"),
-            *parts,
-            ("frames", f"{spec.frame_ms:g} ms, {spec.chunk_frames} in a chunk"),
-            ("speed-up", f"{adoption.speed_up:.2f} expected where {TYPICAL_KEPT:.0%} of the frames are kept"),
-            ("copied", f"{adoption.copied} tensors"),
-            ("new", f"{len(new)}: {', '.join(new)}"),
-        ]
-    )
+    left = f"{len(adoption.left)}: {', '.join(adoption.left)}" if adoption.left else "nothing"
+    return [
+        ("written", f"{path}: {adoption.checkpoint.model.architecture}, {spec.vocabulary} outputs"),
+        *parts,
+        ("frames", f"{spec.frame_ms:g} ms, {spec.chunk_frames} in a chunk"),
+        ("speed-up", f"{cost.speed_up(TYPICAL_KEPT):.2f} expected where {TYPICAL_KEPT:.0%} of the frames are kept"),
+        ("copied", f"{adoption.copied} tensors"),
+        ("left", left),
+        ("new", f"{len(new)}: {', '.join(new)}"),
+    ]

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.manifest import Utterance, read_manifest
+from edge_asr.metrics import ErrorRates, WerDifference
+from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.shipped import earlier_export
 from edge_asr.terminal.model import checkpoint_or_shipped
 from edge_asr.terminal.options import json_option
-from edge_asr.terminal.screen import notice, print_json, stages
+from edge_asr.terminal.screen import notice, print_json, print_rows, progress_bar, stages
+
+if TYPE_CHECKING:
+    from edge_asr.profiling.adoption import AdoptionReport
 
 
 @click.command("export")
@@ -35,8 +41,29 @@ from edge_asr.terminal.screen import notice, print_json, stages
     metavar="N",
     help="Audio a step takes: more is faster and a little more accurate, less answers sooner. Default: as trained.",
 )
+@click.option(
+    "--report",
+    "manifest",
+    type=click.Path(path_type=Path),
+    metavar="MANIFEST",
+    help="Measure what the file hears in these recordings, gate on and off, and what adoption and gate have cost.",
+)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --report: what `edge-asr adopt` wrote, whose own words at full context are the mark to reach.",
+)
 @json_option
-def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int | None, as_json: bool) -> None:
+def command(
+    checkpoint: Path | None,
+    output: Path,
+    precision: str,
+    chunk_ms: int | None,
+    manifest: Path | None,
+    source: Path | None,
+    as_json: bool,
+) -> None:
     """Write a checkpoint as one ExecuTorch program.
 
     The program takes PCM and holds everything: front end, lower layers, gate, upper layers behind a branch, both
@@ -59,22 +86,80 @@ def command(checkpoint: Path | None, output: Path, precision: str, chunk_ms: int
       edge-asr export small -o small.pte
       edge-asr export runs/an4/model.safetensors -o mine.pte --precision int4
       edge-asr export -o low-latency.pte --chunk-ms 320
+      edge-asr export tuned.safetensors -o tuned.pte --report dev.jsonl --source start.safetensors
     """
-    source = checkpoint_or_shipped(checkpoint)
+    exported = checkpoint_or_shipped(checkpoint)
     require_extra("export", "an export")
     require_writable(output)
-    report = copy_earlier(source, output, precision, chunk_ms)
+    if source and not manifest:
+        raise click.UsageError("--source is heard in the recordings of --report: name them, too")
+    utterances = to_report(manifest, source) if manifest else []
+    report = copy_earlier(exported, output, precision, chunk_ms)
     if report is None:
         from edge_asr_export.build import build  # needs torch
 
         with stages("exporting") as progress:
-            report = build(source, output, precision=precision, chunk_ms=chunk_ms, progress=progress).to_dict()
+            report = build(exported, output, precision=precision, chunk_ms=chunk_ms, progress=progress).to_dict()
+    outcome = measured(output, exported, source, utterances) if utterances else None
     if as_json:
-        print_json(report)
+        print_json(report | ({"adoption": outcome.to_dict()} if outcome else {}))
         return
     print(f"{report['path']}: {report['precision']}, {report['bytes'] / 1e6:.2f} MB, sha256 {report['sha256'][:12]}…")
     for name, value in report["checks"].items():
         print(f"  {name}: {f'{value:.3g}' if isinstance(value, float) else value}")
+    if outcome:
+        print_rows(rows_of(outcome))
+
+
+def to_report(manifest: Path, source: Path | None) -> list[Utterance]:
+    """The recordings, when all that the report needs is there. Raises EdgeAsrError."""
+    from edge_asr.profiling.adoption import fit_to_report  # needs torch
+
+    utterances = read_manifest(manifest)
+    fit_to_report(source, utterances)
+    return utterances
+
+
+def measured(output: Path, exported: Path, source: Path | None, utterances: list[Utterance]) -> AdoptionReport:
+    from edge_asr.profiling.adoption import measure_adoption, work  # needs torch
+
+    with progress_bar("measuring", work(source)) as advance:
+        return measure_adoption(output, exported, source, utterances, advance)
+
+
+def rows_of(outcome: AdoptionReport) -> list[tuple[str, str]]:
+    gate, saved = outcome.gate, outcome.speed_up
+    rows = [
+        (
+            "gate on",
+            f"{wer_text(outcome.on)}, threshold {gate.threshold:g}, {gate.kept_frame_ratio:.1%} of frames kept",
+        ),
+        ("gate off", f"{wer_text(outcome.off)}; the gate costs {change_text(outcome.gate_cost)}"),
+        ("full context", f"{wer_text(outcome.full_context)}; streaming costs {change_text(outcome.streaming_cost)}"),
+    ]
+    if outcome.source and outcome.adoption_cost:
+        cost = change_text(outcome.adoption_cost)
+        rows.append(("source", f"{wer_text(outcome.source)} at full context; all of it costs {cost}"))
+    predicted = f"{saved.predicted:.2f}×, of which {saved.realised:.0%} is realised"
+    return [
+        *rows,
+        ("speed-up", f"{saved.seen:.2f}×; the skipped work predicts {predicted}"),
+        ("agreement", f"{outcome.agreement:.1f} % of the words that fp32 PyTorch hears"),
+        ("size", f"{outcome.bytes / 1e6:.2f} MB"),
+        (
+            "measured on",
+            f"{outcome.on.utterances} utterances, {outcome.on.reference_words} words, {gate.audio_s:.0f} s",
+        ),
+    ]
+
+
+def wer_text(rates: ErrorRates) -> str:
+    return f"WER {rate_text(rates.wer, 1)} % ({interval_text(rates.wer_ci95)})"
+
+
+def change_text(change: WerDifference) -> str:
+    least, most = change.wer_ci95
+    return f"{change.wer:+.1f} points ({least:+.1f} to {most:+.1f})"
 
 
 def copy_earlier(checkpoint: Path, output: Path, precision: str, chunk_ms: int | None) -> dict[str, Any] | None:

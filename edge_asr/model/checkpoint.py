@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.encoder import GatedEncoder
@@ -50,7 +50,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         raise EdgeAsrError(f"{path}: not written: {unfit} is not finite in half precision: mend the weights")
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        save_file(weights, partial, metadata=header)
+        partial.write_bytes(save(weights, metadata=header))  # `save_file` would write it for its owner alone
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         raise EdgeAsrError(f"{path}: cannot be written ({error})") from None

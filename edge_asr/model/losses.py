@@ -41,7 +41,16 @@ def distillation(output: EncoderOutput, blank_id: int, form: str = "kept") -> Te
     return DIVERGENCES[form](student, teacher, blank_id) / teacher.shape[0]
 
 
-def whole_divergence(student: Tensor, teacher: Tensor, blank_id: int) -> Tensor:
+def divergence_from(teacher: Tensor, output: EncoderOutput) -> Tensor:
+    """KL(teacher || final) on kept frames, per frame. `teacher` are log probabilities [N, T, vocabulary] of the same
+    frames."""
+    student = output.final[output.keep]
+    if student.shape[0] == 0:
+        return output.final.sum() * 0.0
+    return whole_divergence(student, teacher[output.keep]) / student.shape[0]
+
+
+def whole_divergence(student: Tensor, teacher: Tensor, blank_id: int = 0) -> Tensor:
     """KL(teacher || student), summed over frames. Log probabilities [R, V] each."""
     return functional.kl_div(student, teacher, log_target=True, reduction="sum")
 

@@ -215,9 +215,8 @@ class Wav2Vec2Encoder(GatedCtc):
         """Both heads start as the source's, where it has one; the hand-over adds nothing at first."""
         encoder = cls(config_of(config, cut, vocabulary, blank_id))
         prefix = f"{config['model_type']}."
-        if not any(name.startswith(prefix) for name in weights):  # saved without a head
-            weights = {f"{prefix}{name}": value for name, value in weights.items()}
-        taken = weights_of(weights, encoder.config, prefix.removesuffix("."))
+        headless = not any(name.startswith(prefix) for name in weights)  # then its names begin with nothing
+        taken = weights_of(weights, encoder.config, "" if headless else prefix)
         new = [name for name, _ in encoder.named_parameters() if name not in taken]
         nn.init.zeros_(encoder.lower.condition.weight)
         nn.init.zeros_(encoder.lower.condition.bias)

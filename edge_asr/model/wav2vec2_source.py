@@ -49,23 +49,23 @@ def config_of(source: Mapping[str, Any], cut: int, vocabulary: int, blank_id: in
 
 
 def weights_of(source: Mapping[str, Tensor], config: Wav2Vec2Config, prefix: str) -> dict[str, Tensor]:
-    """What a model named `prefix` has, by our names. Raises KeyError naming a tensor that is missing."""
+    """What lies there under names that begin with `prefix`, by our names. Raises KeyError naming what is missing."""
     taken: dict[str, Tensor] = {}
 
     def take(ours: str, theirs: str, parts: tuple[str, ...] = ("weight", "bias")) -> None:
         for part in parts:
-            taken[f"{ours}.{part}"] = source[f"{prefix}.{theirs}.{part}"]
+            taken[f"{ours}.{part}"] = source[f"{prefix}{theirs}.{part}"]
 
     for number in range(len(config.conv_channels)):
         theirs = f"feature_extractor.conv_layers.{number}"
-        weight = source[f"{prefix}.{theirs}.conv.weight"]
+        weight = source[f"{prefix}{theirs}.conv.weight"]
         taken[f"front.convolutions.layers.{number}.weight"] = weight.unsqueeze(2)
         if config.conv_bias:
             take(f"front.convolutions.layers.{number}", f"{theirs}.conv", ("bias",))
         if config.layer_normed:
             take(f"front.convolutions.norms.{number}", f"{theirs}.layer_norm")
     if not config.layer_normed:
-        norm = f"{prefix}.feature_extractor.conv_layers.0.layer_norm"
+        norm = f"{prefix}feature_extractor.conv_layers.0.layer_norm"
         taken["front.convolutions.gain"], taken["front.convolutions.shift"] = (
             source[f"{norm}.{part}"] for part in ("weight", "bias")
         )
@@ -75,13 +75,13 @@ def weights_of(source: Mapping[str, Tensor], config: Wav2Vec2Config, prefix: str
         take("front.norm", "feature_projection.layer_norm")
     take("front.project", "feature_projection.projection")
     take("front.positions.conv", "encoder.pos_conv_embed.conv", ("bias",))
-    taken["front.positions.conv.weight"] = normed_weight(source, f"{prefix}.encoder.pos_conv_embed.conv").unsqueeze(2)
+    taken["front.positions.conv.weight"] = normed_weight(source, f"{prefix}encoder.pos_conv_embed.conv").unsqueeze(2)
     take("upper.norm" if config.norm_first else "front.after_positions", "encoder.layer_norm")
     for number in range(config.layers):
         stack, place = ("lower", number) if number < config.cut else ("upper", number - config.cut)
         ours, theirs = f"{stack}.layers.{place}", f"encoder.layers.{number}"
         for part in ("weight", "bias"):
-            each = [source[f"{prefix}.{theirs}.attention.{kind}_proj.{part}"] for kind in "qkv"]
+            each = [source[f"{prefix}{theirs}.attention.{kind}_proj.{part}"] for kind in "qkv"]
             taken[f"{ours}.query_key_value.{part}"] = torch.cat(each)
         take(f"{ours}.out", f"{theirs}.attention.out_proj")
         take(f"{ours}.attention_norm", f"{theirs}.layer_norm")

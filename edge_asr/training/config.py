@@ -1,7 +1,7 @@
 """A training run in one committed TOML file: `[model]`, `[training]`, `[augmentation]`.
 
 A file that differs from another in a few values names it, and states these: `like = "other.toml"`, a path from its own
-folder, before the sections.
+folder or the name of one that comes with edge-asr, before the sections.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ DISTILLATIONS = ("kept", "all", "blank", "labels")  # what they teach is told at
 SKIPPED = ("blank", "intermediate")  # as `model.gated.GatedCtc.skipped_line` tells
 CHOICES = {"on_fault": ("fatal", "skip"), "distillation": DISTILLATIONS, "skipped": SKIPPED}  # field -> what it takes
 
+CONFIGS = Path(__file__).parent / "configs"
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
 
 
@@ -52,8 +53,10 @@ class TrainingConfig:
 
     start_from: str = ""  # a finished run's folder, beside this run's own: its weights and pieces are the start
     start_checkpoint: str = ""  # of `edge-asr adopt`: weights, pieces, and dimensions that [model] does not name
+    teacher_checkpoint: str = ""  # its final head, with the whole utterance in sight, teaches this one's
+    teacher_weight: float = 0.0  # of the divergence from it
     heads_first_steps: int = 0  # at first only what the adopted model's source did not have is trained
-    body_rate: float = 1.0  # after that, the rest learns at this share of the rate
+    body_rate: float = 1.0  # after that, the rest learns at this share of the rate, warmed up as slowly
     manifests: tuple[str, ...] = ("an4/train.jsonl",)  # under the data folder, or absolute
     repeats: tuple[int, ...] = ()  # how often an epoch meets the utterances of each manifest; once where left out
     on_fault: str = "fatal"  # a broken line, unreadable audio, text too long for its audio: "fatal", or "skip" and tell
@@ -85,6 +88,7 @@ class TrainingConfig:
     consistency_weight: float = 0.0  # KL between two maskings of each utterance; above 0 every batch is taken twice
     consistency_from_step: int = 0  # before, views that agree on blank everywhere would only be encouraged
     chunk_frames: tuple[int, ...] = (16, 16, 16, 32, 8)  # one is drawn for each batch
+    chunks_from_step: int = 0  # before, every frame sees its whole utterance, as a pretrained encoder is used to
     start_share: float = (
         0.0  # of the weights that are written in the end, this share is the start's, the rest the run's
     )
@@ -115,7 +119,9 @@ class RunConfig:
 
 
 def read_config(path: Path) -> RunConfig:
-    """Parse a TOML file. Raises EdgeAsrError that names the unknown or mistyped key."""
+    """Parse a TOML file, or the one of this name that comes with edge-asr. Raises EdgeAsrError naming the unknown or
+    mistyped key."""
+    path = here_or_ours(path)
     values = read_values(path)
     unknown = set(values) - {"model", "training", "augmentation"}
     if unknown:
@@ -143,6 +149,8 @@ def read_config(path: Path) -> RunConfig:
         raise EdgeAsrError(f"{path}: start_from and start_checkpoint exclude each other: a run starts once")
     if (training.heads_first_steps or training.body_rate != 1.0) and not training.start_checkpoint:
         raise EdgeAsrError(f"{path}: heads_first_steps and body_rate need a start_checkpoint, which says what is new")
+    if bool(training.teacher_checkpoint) != (training.teacher_weight > 0):
+        raise EdgeAsrError(f"{path}: teacher_checkpoint and a teacher_weight above 0 come together")
     if training.repeats and len(training.repeats) != len(training.manifests):
         raise EdgeAsrError(f"{path}: repeats must name one number for each of the {len(training.manifests)} manifests")
     return RunConfig(
@@ -166,6 +174,12 @@ def check_gate(model: dict[str, Any], training: TrainingConfig, path: Path) -> N
         )
 
 
+def here_or_ours(path: Path, folder: Path = Path()) -> Path:
+    """A path from the folder; where there is no such file, a bare name is that of one that comes with edge-asr."""
+    ours = CONFIGS / path
+    return ours if not (folder / path).exists() and path.name == str(path) and ours.is_file() else folder / path
+
+
 def read_values(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The file's tables over those of the file that it is like; `readers` are the files that led here."""
     try:
@@ -177,7 +191,7 @@ def read_values(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     like = values.pop("like", None)
     if like is None:
         return values
-    other = (path.parent / str(like)).resolve()
+    other = here_or_ours(Path(str(like)), path.parent).resolve()
     if other in (path.resolve(), *readers):
         raise EdgeAsrError(f"{path}: like = '{like}' leads back to itself")
     return merged(read_values(other, (*readers, path.resolve())), values)

@@ -32,6 +32,7 @@ from edge_asr.training.objective import Objective
 from edge_asr.training.optimizer import make_optimizer, set_rates
 from edge_asr.training.spelling import Spelling
 from edge_asr.training.start import Start
+from edge_asr.training.teacher import Teacher
 
 REPORT_EVERY = 50  # steps between lines of progress
 
@@ -67,6 +68,8 @@ class Trainer:
         new = self.start.new_parameters
         body = {id(p) for name, p in self.model.named_parameters() if new is not None and name not in new}
         self.optimizer = make_optimizer(self.parameters, body, config.training)
+        teacher = config.training.teacher_checkpoint
+        self.teacher = Teacher(Path(teacher), self.model, self.tokens, self.device) if teacher else None
         self.objective = Objective(config.training, self.model.spec.blank_id, self.phone_head)
         self.state = RunState(self.model, self.average, self.phone_head, self.optimizer)
         if resume and self.state_path.is_file():
@@ -185,6 +188,8 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)))
         gate = progress.step >= training.gate_from_step and rng.random() < training.gate_probability
         chunk_frames = int(rng.choice(training.chunk_frames))
+        if progress.step < training.chunks_from_step:
+            chunk_frames = batch.samples.shape[1] // self.model.spec.frame_samples
         exponents = torch.empty(len(batch.frames)).uniform_(*training.gate_exponent)
         self.model.train()
         with torch.no_grad():
@@ -206,7 +211,8 @@ class Trainer:
                 with_middle=training.middle_weight > 0,
                 skipped=training.skipped,
             )
-        losses = self.objective.losses(output, batch, mel, progress.step, gate)
+        taught = self.teacher.final(batch) if self.teacher else None
+        losses = self.objective.losses(output, batch, mel, progress.step, gate, taught)
         rate = self.rate()
         set_rates(self.optimizer, rate, progress.step, training)
         self.optimizer.zero_grad(set_to_none=True)

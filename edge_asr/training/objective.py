@@ -10,6 +10,7 @@ from edge_asr.model.losses import (
     consistency,
     ctc_per_token,
     distillation,
+    divergence_from,
     flat_start,
     gate_cross_entropy,
     valid_frames,
@@ -27,8 +28,11 @@ class Objective:
         self._blank_id = blank_id
         self._phone_head = phone_head
 
-    def losses(self, output: EncoderOutput, batch: Batch, mel: Tensor, step: int, gated: bool) -> dict[str, Tensor]:
-        """Each loss by its name, and `total`. `step` is that of the run; `gated` whether the gate skipped frames."""
+    def losses(
+        self, output: EncoderOutput, batch: Batch, mel: Tensor, step: int, gated: bool, taught: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Each loss by its name, and `total`. `step` is that of the run; `gated` whether the gate skipped frames;
+        `taught` what a teacher hears, float32 [N, T, vocabulary], where there is one."""
         training, blank = self._training, self._blank_id
         targets, lengths = batch.targets.to(output.final.device), batch.lengths.to(output.final.device)
         intermediate = ctc_per_token(output.intermediate, output.frames, targets, lengths, blank)
@@ -49,6 +53,9 @@ class Objective:
             if output.gate is not None and not gated:
                 losses["gate"] = gate_cross_entropy(output, blank)
                 total = total + training.gate_weight * losses["gate"]
+            if taught is not None:
+                losses["teacher"] = divergence_from(taught, output)
+                total = total + training.teacher_weight * losses["teacher"]
             if self._phone_head is not None:
                 losses["phones"] = phone_loss(self._phone_head, output, batch)
                 total = total + training.phone_weight * losses["phones"]

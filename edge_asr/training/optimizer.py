@@ -23,7 +23,9 @@ def make_optimizer(parameters: Sequence[nn.Parameter], body: set[int], training:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, rate: float, step: int, training: TrainingConfig) -> None:
-    """What is new learns at the rate from the first step on; the body later, at its share of it."""
-    share = 0.0 if step < training.heads_first_steps else training.body_rate
+    """What is new learns at the rate from the first step on; the body later, at its share of it, with a warm-up of its
+    own: Adam's first steps are as long as any, and would undo what it has learnt."""
+    opened = max(0.0, (step + 1 - training.heads_first_steps) / training.warmup_steps)
+    share = training.body_rate * min(1.0, opened) if training.heads_first_steps else training.body_rate
     for group in optimizer.param_groups:
         group["lr"] = rate * share if group.get("body") else rate

@@ -48,6 +48,14 @@ def test_weights_in_several_files_are_read(folder: Path) -> None:
         read_source(str(folder))
 
 
+def test_an_index_that_names_files_elsewhere_is_refused(run: Run, folder: Path, tmp_path: Path) -> None:
+    write_weights(tmp_path / "other.safetensors", a=torch.ones(2))
+    index = {"weight_map": {"a": "../other.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    outcome = run("adopt", folder, "--cut", 1, "-o", tmp_path / "x.safetensors")
+    outcome.assert_fails("names '../other.safetensors', which is no file of its folder")
+
+
 def test_a_folder_without_weights(run: Run, folder: Path, tmp_path: Path) -> None:
     run("adopt", folder, "--cut", 2, "-o", tmp_path / "x.safetensors").assert_fails(
         "no weights in it", "fetch it again"

@@ -10,7 +10,7 @@ import pytest
 
 from edge_asr.adoption.vocabulary import Vocabulary, letters, of_sentencepiece, of_source
 from edge_asr.errors import EdgeAsrError
-from edge_asr.tokens import BLANK, Tokens
+from edge_asr.tokens import BLANK, HUGGING_FACE, Tokenizer, Tokens
 
 WAV2VEC2 = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "E": 5, "T": 6, "'": 7}
 
@@ -40,15 +40,23 @@ def test_the_tokenizers_own_names_of_delimiter_and_blank(tmp_path: Path) -> None
 @pytest.mark.parametrize("kind", ["BPE", "Unigram"])
 def test_a_file_of_the_tokenizers_library(tmp_path: Path, kind: str) -> None:
     tokens = ["<unk>", "▁the", "a", "▁"]
-    vocabulary = dict(zip(tokens, range(4), strict=True)) if kind == "BPE" else [[token, -1.0] for token in tokens]
+    entries = dict(zip(tokens, range(4), strict=True)) if kind == "BPE" else [[token, -1.0] for token in tokens]
     added = [{"id": 0, "content": "<unk>", "special": True}]
-    written(tmp_path, tokenizer={"model": {"type": kind, "vocab": vocabulary}, "added_tokens": added})
-    assert of_source(tmp_path, {"pad_token_id": 4}, 5) == Vocabulary(("", "▁the", "a", "▁", BLANK), blank_id=4)
+    written(tmp_path, tokenizer={"model": {"type": kind, "vocab": entries}, "added_tokens": added})
+    vocabulary = of_source(tmp_path, {"pad_token_id": 4}, 5)
+    assert (vocabulary.pieces, vocabulary.blank_id) == (("", "▁the", "a", "▁", BLANK), 4)
+    assert vocabulary.tokenizer == Tokenizer(HUGGING_FACE, (tmp_path / "tokenizer.json").read_bytes())
 
 
 def test_spaces_of_byte_level_tokens(tmp_path: Path) -> None:
     written(tmp_path, tokenizer={"model": {"vocab": {"<pad>": 0, "Ġhi": 1, "s": 2}}, "added_tokens": []})
     assert of_source(tmp_path, {"pad_token_id": 0}, 3).pieces == (BLANK, "▁hi", "s")
+
+
+def test_tokens_of_a_script_without_spaces_end_words_by_themselves(tmp_path: Path) -> None:
+    vocabulary = of_source(written(tmp_path, vocab={"<pad>": 0, "<unk>": 1, "你": 2, "好": 3}), {"pad_token_id": 0}, 4)
+    assert vocabulary.pieces == (BLANK, "", "▁你", "▁好")
+    assert text(vocabulary, 2, 3) == "你 好"
 
 
 TOKENS = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []}
@@ -63,6 +71,13 @@ TOKENS = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []}
         ({"vocab": {"a": 0, "b": 1}}, {}, 2, "nothing says which output is blank"),
         ({"vocab": {"a": 0, "b": 1}}, {"pad_token_id": 2}, 2, "nothing says which output is blank"),
         ({"vocab": {"eng": {"a": 0}, "fra": {"a": 0}}}, {}, 1, "a dictionary for each language (eng, fra"),
+        ({"vocab": {"<pad>": 0, "a": 1, "b": 1}}, {}, 2, "output 1 stands for 'a' and 'b'"),
+        (
+            {"vocab": {"<pad>": 0, "a": 1, "b": 2}},
+            {},
+            3,
+            "no token opens a word, though 'a' is of a script with spaces",
+        ),
         ({"vocab": ["a"]}, {}, 1, "not a dictionary from tokens to numbers"),
         ({"vocab": "{"}, {}, 1, "cannot be read as JSON"),
         ({"tokenizer": TOKENS}, {}, 3, "nothing says which output is blank"),

@@ -81,7 +81,8 @@ def test_a_cut_that_leaves_nothing_above_is_refused(run: Run, tmp_path: Path, cu
         ({"add_adapter": True}, "add_adapter True is not built"),
         ({"num_hidden_layers": 5}, "wav2vec2.encoder.layers.4.attention.q_proj.weight is missing"),
         ({"hidden_size": 36}, "size mismatch"),
-        ({"conv_dim": None}, "cannot be adopted"),
+        ({"conv_dim": None}, "a value of its config.json is of another kind than expected"),
+        ({"hidden_size": "32"}, "a value of its config.json is of another kind than expected"),
         ({"vocab_size": 9}, "says nothing of output 8 of 9"),
         ({"vocab_size": None}, "does not say what its outputs are"),
         ({"architectures": 5}, "does not say what its outputs are"),
@@ -96,6 +97,43 @@ def test_a_configuration_that_does_not_fit_is_told(
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps(config | changed))
     run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors").assert_fails(told)
+
+
+def test_several_cuts_are_several_files(run: Run, tmp_path: Path) -> None:
+    source = saved("wav2vec2-group", tmp_path / "source")
+    output = tmp_path / "start-{cut}.safetensors"
+    reports = run("adopt", source, "--cut", 1, "--cut", 3, "-o", output, "--json").json["adoptions"]
+    assert [report["cut"] for report in reports] == [1, 3]
+    assert reports[0]["expected_speed_up"]["times"] > reports[1]["expected_speed_up"]["times"]
+    for report in reports:
+        assert report["path"] == str(tmp_path / f"start-{report['cut']}.safetensors")
+        assert load_checkpoint(Path(report["path"])).model.spec.lower_layers == report["cut"]
+    assert "write {cut}" in run("adopt", source, "--cut", 1, "--cut", 3, "-o", tmp_path / "start.safetensors").err
+
+
+def test_what_has_no_place_here_is_named(run: Run, tmp_path: Path) -> None:
+    source = saved("wav2vec2-group", tmp_path / "source")
+    weights = load_file(source / "model.safetensors")
+    save_file(weights | {"decoder.weight": torch.zeros(3)}, source / "model.safetensors")
+    report = run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors", "--json").json
+    assert report["left_tensors"] == ["decoder.weight", "wav2vec2.masked_spec_embed"]
+    assert report["copied_tensors"] == len(weights) - 1
+
+
+def test_a_head_that_is_promised_and_missing_is_told(run: Run, tmp_path: Path) -> None:
+    source = saved("wav2vec2-group", tmp_path / "source")
+    weights = load_file(source / "model.safetensors")
+    headless = {name: value for name, value in weights.items() if not name.startswith("lm_head")}
+    save_file(headless, source / "model.safetensors")
+    outcome = run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors")
+    outcome.assert_fails("its config.json names a CTC head that its weights do not hold")
+
+
+def test_what_is_written_can_be_read_by_whoever_may_read_files_here(run: Run, tmp_path: Path) -> None:
+    output = tmp_path / "x.safetensors"
+    run("adopt", saved("wav2vec2-group", tmp_path / "source"), "--cut", 1, "-o", output)
+    (tmp_path / "usual").touch()
+    assert output.stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_weights_too_large_for_half_precision_are_not_written(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import random
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.recognizer import Recognizer, Threshold, Update
 from tests.android import apk, toolchain
+from tests.families import SMALL
 from tests.native.drivers import executorch_flags
 
 pytestmark = pytest.mark.slow
@@ -193,6 +194,19 @@ def test_it_hears_what_python_hears_at_every_update_at_two_thresholds(
     assert all(0 < ratio < 0.95 for ratio in ratios[::2])
     assert min(min(job.cuts) for job in jobs) == 0
     assert any(update["partial"] for updates in heard for update in updates)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_a_file_of_any_family_is_heard_the_same(
+    engine: Engine, family_file: Callable[[str], Path], name: str, recordings: list[np.ndarray]
+) -> None:
+    chance = random.Random(9)
+    jobs = [Job(pcm, None, random_cuts(len(pcm), chance)) for pcm in recordings[:3]]
+    path = family_file(name)
+    _, heard = engine.recognize(path, jobs)
+    require_same(Recognizer.open(path, backend=REFERENCE), jobs, heard)
+    assert any(update["new_words"] for updates in heard for update in updates)
+    assert all(0 < updates[-1]["counters"][1] < updates[-1]["counters"][0] for updates in heard)  # the gate decides
 
 
 def test_16_bit_samples_are_heard_the_same(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from edge_asr.backends.choose import open_backend
-from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
+from edge_asr.demo import RECORDING
+from edge_asr.manifest import Utterance
 from edge_asr.model.streams import lower_example, upper_example
-from edge_asr.tokens import Tokens
+from edge_asr.profiling.adoption import measure_adoption
 from edge_asr_export.blocks import Blocks
-from edge_asr_export.build import BuildReport, build
 from edge_asr_export.inspect import inspect_pte
 from edge_asr_export.lower import lower_alone
 from edge_asr_export.verify import FP32_TOLERANCE, stream_steps, verification_audio
@@ -30,30 +32,24 @@ def test_each_block_is_one_delegate(name: str) -> None:
 
 
 @pytest.fixture(scope="module", params=sorted(set(SMALL) - {"gated-conformer"}))  # test_streaming_file has ours
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildReport]:
-    folder = tmp_path_factory.mktemp(request.param)
-    encoder = small(request.param)
-    pieces = ("<blank>", *(f"▁{number}" for number in range(1, encoder.spec.vocabulary)))
-    checkpoint = Checkpoint(encoder, Tokens(pieces, 0), default_threshold=0.5)
-    save_checkpoint(folder / "x.safetensors", checkpoint)
-    return folder / "x.pte", build(folder / "x.safetensors", folder / "x.pte", precision="fp32")
+def built(request: pytest.FixtureRequest, family_file: Callable[[str], Path]) -> Path:
+    return family_file(request.param)
 
 
 @pytest.mark.slow
-def test_a_file_equals_eager_and_branches(built: tuple[Path, BuildReport]) -> None:
+def test_a_file_equals_eager_and_branches(built: Path) -> None:
     """Structure (a branch for each stack, delegates only, no portable matmul) and values are what `build` checks."""
-    path, report = built
-    assert report.checks["structure"]
-    differences = [value for value in report.checks.values() if isinstance(value, float)]
+    checks = json.loads(built.with_suffix(".json").read_text(encoding="utf-8"))["checks"]
+    assert checks["structure"]
+    differences = [value for value in checks.values() if isinstance(value, float)]
     assert differences
     assert max(differences) <= FP32_TOLERANCE
-    assert len(inspect_pte(path)["methods"]["step"]["branches"]) == 6
+    assert len(inspect_pte(built)["methods"]["step"]["branches"]) == 6
 
 
 @pytest.mark.slow
-def test_the_native_runtime_hears_what_python_hears(built: tuple[Path, BuildReport], native_build: object) -> None:
-    path, _ = built
-    native, python = (open_backend(path, threads=1, name=name) for name in ("native", "executorch-python"))
+def test_the_native_runtime_hears_what_python_hears(built: Path, native_build: object) -> None:
+    native, python = (open_backend(built, threads=1, name=name) for name in ("native", "executorch-python"))
     samples = verification_audio(native.metadata.sample_rate_hz)
     for (_, ours), (_, theirs) in zip(
         stream_steps(native, samples, 0.5), stream_steps(python, samples, 0.5), strict=True
@@ -61,3 +57,15 @@ def test_the_native_runtime_hears_what_python_hears(built: tuple[Path, BuildRepo
         assert (ours.keep == theirs.keep).all()
         assert (ours.index == theirs.index).all()
         assert abs(ours.final - theirs.final).max(initial=0.0) <= FP32_TOLERANCE
+
+
+@pytest.mark.slow
+def test_its_report_finds_the_text_of_pytorch_and_tells_what_streaming_and_gate_cost(built: Path) -> None:
+    said = [Utterance(RECORDING, "1 2 3", "", duration_s=0.0, line=1)]
+    report = measure_adoption(built, built.with_suffix(".safetensors"), None, said)
+    assert report.agreement == 100.0
+    assert report.gate.kept_frame_ratio < 1
+    assert report.gate_cost.wer == pytest.approx(report.on.wer - report.off.wer)
+    assert report.streaming_cost.wer == pytest.approx(report.off.wer - report.full_context.wer)
+    assert report.full_context.wer > 0
+    assert report.source is None

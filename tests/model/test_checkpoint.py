@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.encoder import GatedEncoder
-from edge_asr.tokens import BLANK, Tokens
+from edge_asr.tokens import BLANK, SENTENCEPIECE, Tokenizer, Tokens
 
 TOKENS = Tokens((BLANK, *(f"▁{letter}" for letter in "ABCDEFGHIJK")), blank_id=0)
 
@@ -50,6 +50,13 @@ def test_a_factorized_model_makes_the_round_trip(factorized_encoder: GatedEncode
     loaded = load_checkpoint(path)
     assert loaded.model.config == factorized_encoder.config
     assert loaded.model.state_dict().keys() == factorized_encoder.state_dict().keys()
+
+
+def test_the_tokenizer_travels_with_the_weights(small_encoder: GatedEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    tokenizer = Tokenizer(SENTENCEPIECE, bytes(range(256)), first_id=1)
+    save_checkpoint(path, Checkpoint(small_encoder, TOKENS, default_threshold=0.9, tokenizer=tokenizer))
+    assert load_checkpoint(path).tokenizer == tokenizer
 
 
 def test_a_learned_gate_makes_the_round_trip(learned_encoder: GatedEncoder, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from edge_asr.tokens import Tokens
 from edge_asr.training.config import RunConfig
 from edge_asr.training.loop import Trainer
 from tests.families import wav2vec2
+from tests.outcome import Run
 from tests.training.conftest import run_config
 
 NEW = ("lower.head", "lower.norm", "lower.condition", "upper.head")
@@ -85,6 +86,40 @@ def test_its_pieces_and_dimensions_are_its_own_but_for_what_the_run_changes(
     assert not (tmp_path / "tokens.model").exists()
 
 
+def test_a_teacher_hears_the_whole_utterance_and_draws_the_student_to_it(
+    tones: Path, tmp_path: Path, adopted: Path
+) -> None:
+    teacher = tmp_path / "teacher.safetensors"
+    start = load_checkpoint(adopted)
+    torch.nn.init.normal_(start.model.upper.head.weight, std=0.5)  # type: ignore[union-attr]
+    save_checkpoint(teacher, start)
+    config = adopted_config(
+        adopted, teacher_checkpoint=str(teacher), teacher_weight=1.0, final_weight=0.0, intermediate_weight=0.0,
+        distillation_weight=0.0, gate_from_step=1_000, warmup_steps=1, chunk_frames=(4,),
+    )  # fmt: skip
+    trainer = Trainer(config, tones, tmp_path)
+    batch = next(trainer.batches())
+    assert trainer.teacher is not None
+    taught = trainer.teacher.final(batch)
+    whole = batch.samples.shape[1] // trainer.model.spec.frame_samples
+    with torch.no_grad():
+        features = start.model.features(batch.samples, batch.frames, whole)
+        own = start.model(features, batch.frames, torch.ones(len(batch.frames)), whole, gate=False).final
+    real = torch.arange(whole) < batch.frames[:, None]
+    assert (taught - own)[real].abs().max() < 0.1  # bf16
+    losses = [trainer.step(batch)["teacher"] for _ in range(12)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_teacher_of_other_pieces_is_refused(tones: Path, tmp_path: Path, adopted: Path) -> None:
+    checkpoint = load_checkpoint(adopted)
+    other = dataclasses.replace(checkpoint, tokens=Tokens((*checkpoint.tokens.pieces[:-1], "!"), 0))
+    save_checkpoint(tmp_path / "other.safetensors", other)
+    config = adopted_config(adopted, teacher_checkpoint=str(tmp_path / "other.safetensors"), teacher_weight=0.5)
+    with pytest.raises(EdgeAsrError, match="its pieces are not those"):
+        Trainer(config, tones, tmp_path / "run")
+
+
 @pytest.mark.slow
 def test_it_learns_and_ends_as_a_checkpoint_of_its_family(tones: Path, tmp_path: Path, adopted: Path) -> None:
     config = adopted_config(adopted, steps=200, evaluate_every=200, gate_from_step=200, heads_first_steps=10)
@@ -117,6 +152,34 @@ def test_what_does_not_go_with_it_is_told(
     config = dataclasses.replace(config, augmentation=dataclasses.replace(config.augmentation, warp=warp))
     with pytest.raises(EdgeAsrError, match=told):
         Trainer(config, tones, tmp_path)
+
+
+def test_starts_that_are_cut_differently_are_trained_and_compared_in_one_run(
+    run: Run, tones: Path, tmp_path: Path, adopted: Path
+) -> None:
+    start = load_checkpoint(adopted)
+    starts = []
+    for cut in (1, 3):
+        torch.manual_seed(0)
+        model = Wav2Vec2Encoder(dataclasses.replace(start.model.config, cut=cut)).eval()  # type: ignore[arg-type]
+        starts.append(tmp_path / f"cut-{cut}.safetensors")
+        save_checkpoint(starts[-1], dataclasses.replace(start, model=model))
+    config = tmp_path / "short.toml"
+    config.write_text(
+        'like = "adopted.toml"\n[training]\nmanifests = ["tones.jsonl"]\ndev_manifest = "tones.jsonl"\n'
+        "dev_utterances = 4\nbatch_s = 12.0\nsteps = 2\nchunk_frames = [8]\ndev_speeds = [1.0]\n"
+    )
+    line = ("train", "--data", tones, "--config", config, "--run-dir", tmp_path / "runs", "--threads", 1, "--json")
+    one, other = run(*line, "--start", starts[0], "--start", starts[1]).json["runs"]
+    assert [(r["lower_layers"], r["layers"]) for r in (one, other)] == [(1, 4), (3, 4)]
+    for report, name in ((one, "cut-1"), (other, "cut-3")):
+        assert report["checkpoint"] == str(tmp_path / "runs" / name / "model.safetensors")
+        assert load_checkpoint(Path(report["checkpoint"])).model.spec.lower_layers == report["lower_layers"]
+        assert {"wer", "wer_off", "wer_intermediate", "kept"} <= report.keys()
+        assert report["speed_up"] >= 1
+    (tmp_path / "same").mkdir()
+    twin = tmp_path / "same" / "cut-1.safetensors"
+    assert "rename one" in run(*line, "--start", starts[0], "--start", twin).err
 
 
 def test_a_run_without_development_utterances_is_refused_at_once(tones: Path, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def test_what_is_stated_is_taken(tmp_path: Path) -> None:
         ("[training]\nchunk_frames = [16, 48]", "chunk_frames 48 does not divide 32"),
         ("[training]\nchunk_frames = [0]", "chunk_frames 0 does not divide 32"),
         ('[training]\nstart_from = "a"\nstart_checkpoint = "b"', ".* exclude each other"),
+        ('[training]\nteacher_checkpoint = "a"', ".* come together"),
+        ("[training]\nteacher_weight = 0.5", ".* come together"),
         ("[training]\nbody_rate = 0.1", ".* need a start_checkpoint"),
         ("[training]\nheads_first_steps = 5", ".* need a start_checkpoint"),
         ("[training]\nstart_share = 0.5", "start_share must lie .*, and needs a start_from"),
@@ -90,6 +92,14 @@ def test_a_file_that_is_like_itself_is_told(tmp_path: Path) -> None:
     (tmp_path / "other.toml").unlink()
     with pytest.raises(EdgeAsrError, match=r"other\.toml: no such configuration"):
         read_config(path)
+
+
+def test_a_bare_name_is_that_of_a_file_beside_it_or_else_of_one_that_comes_with_edge_asr(tmp_path: Path) -> None:
+    mine = write(tmp_path, "like = 'adopted.toml'\n[training]\nsteps = 9")
+    assert read_config(mine).training.steps == 9
+    assert read_config(mine).training.body_rate == read_config(Path("adopted.toml")).training.body_rate == 0.1
+    (tmp_path / "adopted.toml").write_text("[training]\nseed = 77")
+    assert read_config(mine).training.seed == 77
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asr.adoption.vocabulary import letters
+from edge_asr.adoption.vocabulary import letters, of_sentencepiece
 from edge_asr.errors import EdgeAsrError
-from edge_asr.tokens import Tokens
-from edge_asr.training.spelling import KnownPieces
+from edge_asr.tokens import HUGGING_FACE, SENTENCEPIECE, Tokenizer, Tokens
+from edge_asr.training.data import learn_pieces
+from edge_asr.training.spelling import KnownPieces, OwnTokenizer, spelling_of
 
 LETTERS = Tokens(letters().pieces, letters().blank_id)
 WORDS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ'", min_size=1, max_size=8)
@@ -43,3 +47,32 @@ def test_a_letter_that_no_piece_has_is_told() -> None:
 
 def test_no_text_is_nothing() -> None:
     assert KnownPieces(LETTERS).encode("") == []
+
+
+def test_a_sentencepiece_model_writes_as_it_does_itself_blank_before_it(tmp_path: Path) -> None:
+    processor = learn_pieces(["THE CAT SAT", "THE HAT", "A CAT AT THE MAT"], 11, tmp_path / "pieces")
+    vocabulary = of_sentencepiece(tmp_path / "pieces.model")
+    tokens = Tokens(vocabulary.pieces, vocabulary.blank_id)
+    ids = spelling_of(tokens, vocabulary.tokenizer).encode("the hat sat")
+    assert ids == [i + 1 for i in processor.encode("THE HAT SAT")]
+    assert tokens.to_text(ids) == "THE HAT SAT"
+    with pytest.raises(EdgeAsrError, match="tokenizer does not know all of 'CAFÉ'"):
+        spelling_of(tokens, vocabulary.tokenizer).encode("CAFÉ")
+
+
+def test_a_tokenizer_json_writes_as_its_library_does_where_the_longest_piece_is_not_the_likeliest() -> None:
+    entries = [("<unk>", -9.0), ("▁", -3.0), ("▁abc", -9.0), ("▁ab", -1.0), ("cd", -1.0), ("d", -9.0)]
+    library = tokenizers.Tokenizer(tokenizers.models.Unigram(entries, unk_id=0))
+    library.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    tokens = Tokens(("", *(piece for piece, _ in entries[1:]), "<blank>"), blank_id=6)
+    own = OwnTokenizer(tokens, Tokenizer(HUGGING_FACE, library.to_str().encode()))
+    assert [tokens.pieces[i] for i in own.encode("ABCD")] == ["▁ab", "cd"]
+    assert [tokens.pieces[i] for i in KnownPieces(tokens).encode("ABCD")] == ["▁abc", "d"]
+    with pytest.raises(EdgeAsrError, match="tokenizer does not know all of"):
+        own.encode("XYZ")
+
+
+@pytest.mark.parametrize("kind", [SENTENCEPIECE, HUGGING_FACE])
+def test_a_tokenizer_that_is_none_is_told(kind: str) -> None:
+    with pytest.raises(EdgeAsrError, match="tokenizer cannot be read"):
+        spelling_of(LETTERS, Tokenizer(kind, b"\xff{"))
