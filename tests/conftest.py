@@ -3,9 +3,12 @@ native runtime."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,6 +157,26 @@ def save_family(name: str, path: Path) -> None:
     save_checkpoint(checkpoint, Checkpoint(encoder, Tokens(pieces, 0), default_threshold=0.5))
     report = build(checkpoint, path, precision="fp32").to_dict()
     path.with_suffix(".json").write_text(json.dumps(report), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def pretrained_tiny(shared_folder: Path) -> Path:
+    """Moonshine tiny's encoder as a Hugging Face folder ($EDGE_ASR_MOONSHINE_TINY, or made of a wheel of PyPI)."""
+    named = os.environ.get("EDGE_ASR_MOONSHINE_TINY")
+    if named:
+        return Path(named)
+    tool = REPOSITORY.parent / "shared" / "tools" / "moonshine_weights.py"
+    if not tool.is_file() or importlib.util.find_spec("onnxruntime") is None:
+        absent("no weights of Moonshine: set EDGE_ASR_MOONSHINE_TINY to a folder of UsefulSensors/moonshine-tiny")
+    folder = shared_folder / "moonshine-tiny"
+
+    def make(_: Path) -> None:
+        done = subprocess.run([sys.executable, tool, "tiny", folder], capture_output=True, text=True, check=False)
+        if done.returncode:
+            absent(f"Moonshine's weights could not be fetched: {done.stderr.strip().splitlines()[-1]}")
+
+    folder.mkdir(exist_ok=True)
+    return made_once(folder / "config.json", make).parent
 
 
 @pytest.fixture(scope="session")

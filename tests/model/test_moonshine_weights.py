@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +16,7 @@ from edge_asr.demo import RECORDING
 from edge_asr.model.layers import ChunkNeighbours
 from edge_asr.model.moonshine import MoonshineEncoder
 from edge_asr.model.moonshine_layers import interleaved
-from tests.conftest import REPOSITORY, made_once
-from tests.requirements import absent, require_module
+from tests.requirements import require_module
 
 TOLERANCE = 1e-4
 
@@ -84,26 +79,6 @@ def test_whole_utterances_are_what_transformers_makes_of_them(
             expected = model.encoder(batch).last_hidden_state
             assert expected.std() > 0.5
             assert torch.allclose(encoder.whole(batch), expected, atol=TOLERANCE, rtol=0)
-
-
-@pytest.fixture(scope="session")
-def pretrained_tiny(shared_folder: Path) -> Path:
-    """Moonshine tiny's encoder as a Hugging Face folder ($EDGE_ASR_MOONSHINE_TINY, or made of a wheel of PyPI)."""
-    named = os.environ.get("EDGE_ASR_MOONSHINE_TINY")
-    if named:
-        return Path(named)
-    tool = REPOSITORY.parent / "shared" / "tools" / "moonshine_weights.py"
-    if not tool.is_file() or importlib.util.find_spec("onnxruntime") is None:
-        absent("no weights of Moonshine: set EDGE_ASR_MOONSHINE_TINY to a folder of UsefulSensors/moonshine-tiny")
-    folder = shared_folder / "moonshine-tiny"
-
-    def make(_: Path) -> None:
-        done = subprocess.run([sys.executable, tool, "tiny", folder], capture_output=True, text=True, check=False)
-        if done.returncode:
-            absent(f"Moonshine's weights could not be fetched: {done.stderr.strip().splitlines()[-1]}")
-
-    folder.mkdir(exist_ok=True)
-    return made_once(folder / "config.json", make).parent
 
 
 @pytest.mark.slow
