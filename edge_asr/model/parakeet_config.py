@@ -71,7 +71,9 @@ class ParakeetConfig:
             raise ValueError(f"mels {self.mels} is not a multiple of subsampling ({self.subsampling})")
         if self.chunk_frames < max(1, self.gate.spike_right):
             raise ValueError(f"chunk_frames {self.chunk_frames} is less than the gate's spike_right, or than 1")
-        check_context(self.left_context_frames, self.chunk_frames, least=max(1, self.kernel // 2))
+        check_context(self.left_context_frames, self.chunk_frames, least=1)
+        if self.kernel // 2 > self.left_context_frames:
+            raise ValueError(f"kernel {self.kernel} reaches beyond left_context_frames ({self.left_context_frames})")
         check_blank(self.blank_id, self.vocabulary)
         if self.fade_frames <= 0:
             raise ValueError(f"fade_frames {self.fade_frames} is not positive")
