@@ -30,7 +30,7 @@ class ParakeetConfig:
     gate: GateConfig = field(default_factory=GateConfig)  # which frames are kept
     dropout: float = 0.0  # training only
 
-    SAMPLE_RATE_HZ = 16_000  # (not fields: `ParakeetFeatureExtractor` has no others in any published model:
+    SAMPLE_RATE_HZ = 16_000  # (not fields: the defaults of `ParakeetFeatureExtractor`:
     HOP_SAMPLES = 160  # 10 ms between mel rows,
     WINDOW_SAMPLES = 400  # 25 ms of audio in each of them,
     FFT_SIZE = 512  # zeros included,

@@ -64,7 +64,7 @@ class Weights:
         return self.taken
 
     def take(self, ours: str, theirs: str, scale: float = 1.0) -> None:
-        """A module with a weight and, where the source's has one, a bias. A kernel of one tap is a linear."""
+        """A module with a weight and, where the source's has one, a bias; else zeros in its place."""
         weight = self.source[f"{theirs}.weight"]
         bias = self.source.get(f"{theirs}.bias", weight.new_zeros(weight.shape[0]))
         self.taken[f"{ours}.weight"], self.taken[f"{ours}.bias"] = weight * scale, bias * scale
