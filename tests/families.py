@@ -11,6 +11,8 @@ from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
 from edge_asr.model.moonshine import MoonshineEncoder
 from edge_asr.model.moonshine_config import MoonshineConfig
+from edge_asr.model.parakeet import ParakeetEncoder
+from edge_asr.model.parakeet_config import ParakeetConfig
 from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
 
@@ -60,9 +62,28 @@ def moonshine() -> GatedCtc:
     return MoonshineEncoder(config)
 
 
+def parakeet() -> GatedCtc:
+    config = ParakeetConfig(
+        vocabulary=12,
+        blank_id=0,
+        width=32,
+        layers=4,
+        cut=2,
+        heads=8,
+        inner=48,
+        kernel=5,
+        mels=96,
+        subsampling_channels=6,
+        chunk_frames=8,
+        left_context_frames=24,
+    )
+    return ParakeetEncoder(config)
+
+
 SMALL: dict[str, Callable[[], GatedCtc]] = {
     "gated-conformer": gated_conformer,
     "moonshine": moonshine,
+    "parakeet": parakeet,
     "wav2vec2-group": lambda: wav2vec2(layer_normed=False, norm_first=False),
     "wav2vec2-layer": lambda: wav2vec2(layer_normed=True, norm_first=True),
 }

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_asr.model.config import FrontEndConfig
+from edge_asr.model.layers import joined
 from edge_asr.model.level import RunningLevel
 
 
@@ -51,10 +52,11 @@ class Bands(nn.Module):
 
     TOGETHER = 16  # a tile of the kernels that multiply matrices; fewer bands leave some of it idle
 
-    def __init__(self, config: FrontEndConfig) -> None:
+    def __init__(self, filters_of_all: Tensor) -> None:
+        """float32 [mels, bins], what each band takes of each bin."""
         super().__init__()
         self.groups: list[tuple[str, int, int]] = []  # name of its filters, and the bins that they hear
-        for number, filters in enumerate(mel_filterbank(config).split(self.TOGETHER)):
+        for number, filters in enumerate(filters_of_all.split(self.TOGETHER)):
             heard = filters.sum(dim=0).nonzero().flatten().tolist() or [0]  # narrow bands may lie between two bins
             first, end = heard[0], heard[-1] + 1
             # Each filter twice: it sums squares of real and imaginary parts, which lie side by side.
@@ -64,10 +66,23 @@ class Bands(nn.Module):
 
     def forward(self, squares: Tensor) -> Tensor:
         """Squares of real and imaginary parts [N, R, fft_size + 2] -> [N, R, mels]."""
-        return torch.cat(
-            [nn.functional.linear(squares[:, :, first:end], getattr(self, name)) for name, first, end in self.groups],
-            dim=2,
-        )
+        bands = [
+            nn.functional.linear(squares[:, :, first:end], getattr(self, name)) for name, first, end in self.groups
+        ]
+        return joined(bands, dim=2)
+
+
+def windowed_spectrum(samples: Tensor, window: Tensor, hop: int, fft_size: int) -> Tensor:
+    """Samples [N, window - hop + R * hop], with windows of at most three hops -> the spectrum of the window that ends
+    with each hop, [N, R, fft_size + 2], real and imaginary parts side by side.
+
+    Windows are cut as three neighbouring hops, which needs no gather.
+    """
+    size = window.shape[0]
+    frames = (samples.shape[1] - size + hop) // hop
+    hops = torch.nn.functional.pad(samples, (0, 3 * hop - size)).reshape(samples.shape[0], frames + 2, hop)
+    windows = torch.cat([hops[:, :frames], hops[:, 1 : frames + 1], hops[:, 2 : frames + 2]], dim=2)
+    return torch.view_as_real(torch.fft.rfft(windows[:, :, :size] * window, n=fft_size)).flatten(2)
 
 
 class FrontEnd(nn.Module):
@@ -83,7 +98,7 @@ class FrontEnd(nn.Module):
         self.config = config
         self.level = RunningLevel(config)
         self.first_band_of_level = first_band_of_level(config)
-        self.bands = Bands(config)
+        self.bands = Bands(mel_filterbank(config))
         window = torch.hann_window(config.window_samples)
         of_constant = torch.view_as_real(torch.fft.rfft(window / window.sum(), n=config.fft_size))
         for name, value in {
@@ -110,15 +125,9 @@ class FrontEnd(nn.Module):
     def spectrum(self, samples: Tensor) -> Tensor:
         """Samples as in `forward` -> [N, n, fft_size + 2], real and imaginary parts side by side.
 
-        It is apart from `log_mel` because no delegate takes a Fourier transform. Windows are cut as three neighbouring
-        hops, which needs no gather.
+        It is apart from `log_mel` because no delegate takes a Fourier transform.
         """
-        hop, window = self.config.hop_samples, self.config.window_samples
-        frames = (samples.shape[1] - self.config.tail_samples) // hop
-        hops = torch.nn.functional.pad(samples, (0, 3 * hop - window)).reshape(samples.shape[0], frames + 2, hop)
-        windows = torch.cat([hops[:, :frames], hops[:, 1 : frames + 1], hops[:, 2 : frames + 2]], dim=2)
-        windows = windows[:, :, :window] * self.window
-        return torch.view_as_real(torch.fft.rfft(windows, n=self.config.fft_size)).flatten(2)
+        return windowed_spectrum(samples, self.window, self.config.hop_samples, self.config.fft_size)
 
     def log_mel(self, spectrum: Tensor, valid: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """One chunk: spectrum [N, R, fft_size + 2], real frames [N, F, 1], and the level so far [N, 1, 1]

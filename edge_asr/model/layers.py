@@ -45,12 +45,35 @@ class RMSNorm(nn.Module):
         return x * torch.rsqrt(functional.linear(x * x, self.mean, self.least))
 
 
+class LayerNorm(nn.Module):
+    """`nn.LayerNorm`, with what XNNPACK takes: it averages over the last two axes of four."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, F, W] -> [B, F, W]"""
+        batch, rows, width = x.shape
+        four = x.reshape(batch, rows, 1, width)
+        centred = four - four.mean((2, 3), keepdim=True)
+        scale = torch.rsqrt((centred * centred).mean((2, 3), keepdim=True) + self.eps)
+        return (centred * scale).reshape(batch, rows, width) * self.weight + self.bias
+
+
 def columns(x: Tensor, widths: list[int]) -> list[Tensor]:
     """Cut the last axis. XNNPACK takes slices only; in training `split` is faster, its gradient being one copy."""
     if torch.compiler.is_exporting():
         ends = [sum(widths[: i + 1]) for i in range(len(widths))]
         return [x[..., end - width : end] for end, width in zip(ends, widths, strict=True)]
     return list(torch.split(x, widths, dim=-1))
+
+
+def joined(parts: list[Tensor], dim: int) -> Tensor:
+    """`torch.cat`, also of a single tensor, which XNNPACK takes for no operator of its own."""
+    return torch.cat(parts, dim=dim) if len(parts) > 1 else parts[0]
 
 
 def rotation(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,8 +8,6 @@ that read them. An RMS norm is half the operators, and its one sum is of squares
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,24 +15,18 @@ from torch.nn import functional
 from edge_asr.model.config import StackConfig
 from edge_asr.model.layers import Attention, LeftContext, RMSNorm, for_heads, rotation
 from edge_asr.model.moonshine_config import MoonshineConfig
-from edge_asr.model.positions import Turning
-
-TURN = 2**32  # parts of a full turn
+from edge_asr.model.positions import TURN, Turning, fine_steps
 
 
 class PartialRotary(Turning):
     """Rotary positions for the first `rotary_width` features of a head.
-
-    What a pair turns by in a frame is rounded to 2^-32 of a full turn. Attention sees differences of frame numbers, so
-    the rounding comes to less than 1e-6 rad over a thousand frames.
 
     The two features of a pair lie half a head apart, as `layers.rotate` has them; pairs that do not turn lie last in
     each half, and turn by nothing. `interleaved` tells where each feature lies in Moonshine's order.
     """
 
     def __init__(self, config: MoonshineConfig) -> None:
-        exponents = torch.arange(0, config.rotary_width, 2, dtype=torch.float64) / config.rotary_width
-        steps = (config.rotary_theta**-exponents * (TURN / (2 * math.pi))).round().long()
+        steps = fine_steps(config.rotary_width, config.rotary_theta)
         super().__init__(functional.pad(steps, (0, config.lower.head_width // 2 - len(steps))), TURN)
 
 

@@ -7,6 +7,19 @@ import math
 import torch
 from torch import Tensor, nn
 
+TURN = 2**32  # parts of a full turn, where angles need not repeat after a period
+
+
+def fine_steps(width: int, theta: float) -> Tensor:
+    """int64 [width / 2], for `Turning` in TURN parts: the first pair turns by one radian in a frame, and pair i is
+    theta^(2 i / width) times as slow.
+
+    A step is rounded to 2^-32 of a full turn. Attention reads differences of frame numbers, so the rounding comes to
+    less than 1e-6 rad over a thousand frames.
+    """
+    exponents = torch.arange(0, width, 2, dtype=torch.float64) / width
+    return (theta**-exponents * (TURN / (2 * math.pi))).round().long()
+
 
 class Turning(nn.Module):
     """Angles by which pairs of features are turned, at original frame numbers.

@@ -7,11 +7,13 @@ from typing import Any
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import GatedCtc
 from edge_asr.model.moonshine import MoonshineEncoder
+from edge_asr.model.parakeet import ParakeetEncoder
 from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
 
 FAMILIES: tuple[type[GatedCtc], ...] = (
     GatedEncoder,
     MoonshineEncoder,
+    ParakeetEncoder,
     Wav2Vec2Encoder,
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.front_end import FrontEnd
 from edge_asr.model.heads import log_of, log_probabilities, of_one_stream, rows_of_one
 from edge_asr.model.layers import LayerCaches, LeftContext, key_bias
-from edge_asr.model.positions import Rotary
+from edge_asr.model.positions import Turning
 from edge_asr.model.stacks import LowerStack, Subsampling, UpperStack
 
 
@@ -70,20 +72,28 @@ class BlankAlone(nn.Module):
         return blank * self.only_blank + (1.0 - blank) * self.each_label
 
 
+class Spectral(Protocol):
+    """A front end whose Fourier transform is apart from the rest."""
+
+    def spectrum(self, samples: Tensor) -> Tensor:
+        """A chunk's samples and those before that it reads [N, S] -> [N, rows, fft_size + 2], real and imaginary parts
+        side by side."""
+
+
 class StreamedOutside(nn.Module):
     """The Fourier transform of a chunk, which no delegate takes, and the angles of the lower stack's positions, where
     it has attention."""
 
-    def __init__(self, front_end: FrontEnd, rotary: Rotary | None) -> None:
+    def __init__(self, front_end: Spectral, turning: Turning | None) -> None:
         super().__init__()
         self.front_end = front_end
-        self.rotary = rotary
+        self.turning = turning
 
     def forward(self, pcm: Tensor, index: Tensor, samples_tail: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor]]:
-        """-> (spectrum [1, 4 F, fft + 2], cos, sin) and the last samples."""
+        """-> (spectrum [1, rows, fft + 2], cos, sin) and the last samples."""
         samples = torch.cat([samples_tail, pcm], dim=1)
         newest = samples[:, samples.shape[1] - samples_tail.shape[1] :]
-        angles = self.rotary(index.reshape(1, -1)) if self.rotary is not None else ()
+        angles = self.turning(index.reshape(1, -1)) if self.turning is not None else ()
         return (self.front_end.spectrum(samples), *angles), (newest,)
 
 

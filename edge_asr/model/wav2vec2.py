@@ -18,18 +18,11 @@ from edge_asr.model.attention_past import AttentionPast, initial_attention_past
 from edge_asr.model.config import GateConfig
 from edge_asr.model.gated import BlockTable, GatedCtc, Spec, numbered
 from edge_asr.model.heads import log_of, log_probabilities, of_one_stream, rows_of_one
-from edge_asr.model.layers import ChunkNeighbours, LeftContext, key_bias
+from edge_asr.model.layers import ChunkNeighbours, LayerNorm, LeftContext, key_bias
 from edge_asr.model.positions import StreamedPositions
+from edge_asr.model.running import faded, over_chunks, sums_of_frames
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
-from edge_asr.model.wav2vec2_parts import (
-    Convolutions,
-    LayerNorm,
-    PositionalConvolution,
-    Stack,
-    faded,
-    over_chunks,
-    sums_of_frames,
-)
+from edge_asr.model.wav2vec2_parts import Convolutions, PositionalConvolution, Stack
 from edge_asr.model.wav2vec2_source import config_of, weights_of
 
 SHORTEST_CHUNK = 8  # frames

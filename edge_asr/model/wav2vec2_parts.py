@@ -1,54 +1,13 @@
-"""The parts of `Wav2Vec2Encoder`: running sums, convolutions over samples and over frames, transformer layers."""
+"""The parts of `Wav2Vec2Encoder`: convolutions over samples and over frames, transformer layers."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge_asr.model.layers import LeftContext, attend, for_heads, over_rows
+from edge_asr.model.layers import LayerNorm, LeftContext, attend, for_heads, over_rows
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
-
-
-class LayerNorm(nn.Module):
-    """`nn.LayerNorm`, with what XNNPACK takes: it averages over the last two axes of four."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, F, W] -> [B, F, W]"""
-        batch, rows, width = x.shape
-        four = x.reshape(batch, rows, 1, width)
-        centred = four - four.mean((2, 3), keepdim=True)
-        scale = torch.rsqrt((centred * centred).mean((2, 3), keepdim=True) + self.eps)
-        return (centred * scale).reshape(batch, rows, width) * self.weight + self.bias
-
-
-def sums_of_frames(values: Tensor, valid: Tensor) -> Tensor:
-    """Values [N, C, F, n] of a chunk's frames and which of them are real [N, 1, F, 1] -> the mean of each real frame,
-    summed over them, [N, C, 1, 1]."""
-    return (values * valid).mean((2, 3), keepdim=True) * float(values.shape[2])  # an integer would be cast outside
-
-
-def faded(before: Tensor, chunk: Tensor, chunk_frames: int, fade_frames: float) -> Tensor:
-    """A running sum and a chunk's own -> the running sum with it."""
-    return before * math.exp(-chunk_frames / fade_frames) + chunk
-
-
-def over_chunks(own: Tensor, chunk_frames: int, fade_frames: float) -> Tensor:
-    """Own sums of consecutive chunks [N, C, ...] -> the running sum at each."""
-    total = torch.zeros_like(own[:, 0])
-    totals = []
-    for chunk in own.unbind(1):
-        total = faded(total, chunk, chunk_frames, fade_frames)
-        totals.append(total)
-    return torch.stack(totals, dim=1)
 
 
 class Convolutions(nn.Module):
