@@ -11,26 +11,51 @@ import pytest
 
 from edge_asr.model.registry import FAMILIES
 from tests.adoption.sources import saved
+from tests.beeps import write_beeps, write_manifest
 from tests.checkout import REPOSITORY
 
 GUIDE = (REPOSITORY / "docs" / "own-encoder.md").read_text(encoding="utf-8")
-ADOPT, SUITE = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.M | re.S)
+ADOPT, TUNE, SUITE = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.M | re.S)
 
 
-@pytest.mark.slow
-def test_the_commands_make_a_file_that_branches(tmp_path: Path) -> None:
-    saved("wav2vec2-group", tmp_path / "source")
+(CONFIG,) = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.M | re.S)
+
+
+def carry_out(lines: str, folder: Path) -> str:
+    """What the commands print."""
     shown = ""
-    for line in ADOPT.strip().splitlines():
+    for line in lines.strip().splitlines():
         program, *rest = line.split()
         assert program == "edge-asr"
         done = subprocess.run(
-            [sys.executable, "-m", "edge_asr", *rest], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "edge_asr", *rest], cwd=folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         shown += done.stdout
+    return shown
+
+
+@pytest.mark.slow
+def test_the_commands_lead_from_a_folder_to_a_file_that_branches_and_a_report(tmp_path: Path) -> None:
+    saved("wav2vec2-group", tmp_path / "source")
+    shown = carry_out(ADOPT, tmp_path)
     assert "expected where 30% of the frames are kept" in shown
     assert shown.count("branch at instruction") == 6
+
+    (tmp_path / "mine.toml").write_text(CONFIG.replace("= 100", "= 2").replace("= 8000", "= 4"), encoding="utf-8")
+    folder = tmp_path / "data" / "my"
+    folder.mkdir(parents=True)
+    entries = []
+    for number in range(8):
+        write_beeps(folder / f"{number}.wav", ".x..x.x"[number % 3 :] + "...")
+        entries.append({"audio_filepath": f"{number}.wav", "text": "AB C", "speaker": f"s{number // 2}"})
+    write_manifest(folder / "train.jsonl", entries)
+    shown = carry_out(TUNE, tmp_path)
+    rows = dict(line.split("  ", 1) for line in shown.splitlines() if re.match(r"[a-z]+( [a-z]+)?  ", line))
+    wanted = {"gate on", "gate off", "full context", "source", "speed-up", "agreement", "size", "heard"}
+    assert wanted - {"speed-up"} <= rows.keys()
+    assert "at full context; all of it costs" in rows["source"]
+    assert "of which" in shown
 
 
 def test_the_suite_that_it_names_is_there() -> None:

@@ -64,8 +64,7 @@ class ParakeetEncoder(GatedCtc):
         encoder = cls(config_of(config, cut, vocabulary, blank_id))
         with_head = config["model_type"] == WITH_HEAD
         prefix = "encoder." if with_head else ""
-        own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-        taken = Weights(own, encoder.config, encoder_of(config)).all()
+        taken = Weights(weights, prefix, encoder.config, encoder_of(config)).all()
         new = [name for name, _ in encoder.named_parameters() if name not in taken]
         nn.init.zeros_(encoder.lower.condition.weight)
         nn.init.zeros_(encoder.lower.condition.bias)

@@ -49,9 +49,11 @@ def encoder_of(source: Mapping[str, Any]) -> Mapping[str, Any]:
 class Weights:
     """Its tensors, turned into ours. Raises KeyError naming a tensor that is missing."""
 
-    def __init__(self, source: Mapping[str, Tensor], config: ParakeetConfig, encoder: Mapping[str, Any]) -> None:
-        """`source` by the names of the encoder alone."""
-        self.source = source
+    def __init__(
+        self, source: Mapping[str, Tensor], prefix: str, config: ParakeetConfig, encoder: Mapping[str, Any]
+    ) -> None:
+        """`prefix` is what the encoder's names begin with in the source."""
+        self.source, self.prefix = source, prefix
         self.config = config
         self.input_scale = config.width**0.5 if encoder["scale_input"] else 1.0
         self.taken: dict[str, Tensor] = {}
@@ -65,8 +67,8 @@ class Weights:
 
     def take(self, ours: str, theirs: str, scale: float = 1.0) -> None:
         """A module with a weight and, where the source's has one, a bias; else zeros in its place."""
-        weight = self.source[f"{theirs}.weight"]
-        bias = self.source.get(f"{theirs}.bias", weight.new_zeros(weight.shape[0]))
+        weight = self.source[f"{self.prefix}{theirs}.weight"]
+        bias = self.source.get(f"{self.prefix}{theirs}.bias", weight.new_zeros(weight.shape[0]))
         self.taken[f"{ours}.weight"], self.taken[f"{ours}.bias"] = weight * scale, bias * scale
 
     def take_linear(self, ours: str, theirs: str) -> None:
@@ -105,7 +107,7 @@ class Weights:
         for positions has more is in the bias of the linears that read the query."""
         for kind in "qkv":
             self.take(f"{ours}.{kind}", f"{theirs}.{kind}_proj")
-        content, position = self.source[f"{theirs}.bias_u"], self.source[f"{theirs}.bias_v"]
+        content, position = (self.source[f"{self.prefix}{theirs}.bias_{kind}"] for kind in "uv")
         self.taken[f"{ours}.q.bias"] = self.taken[f"{ours}.q.bias"] + content.flatten()
         for part in ("weight", "bias"):
             self.taken[f"{ours}.query_key_value.{part}"] = torch.cat(
@@ -113,7 +115,7 @@ class Weights:
             )
         self.take(f"{ours}.out", f"{theirs}.o_proj")
         heads, head_width = self.config.heads, self.config.width // self.config.heads
-        of_position = self.source[f"{theirs}.relative_k_proj.weight"].reshape(heads, head_width, -1)
+        of_position = self.source[f"{self.prefix}{theirs}.relative_k_proj.weight"].reshape(heads, head_width, -1)
         sines, cosines = of_position[:, :, 0::2], of_position[:, :, 1::2]
         asked = torch.cat([cosines, -sines], dim=2).transpose(1, 2) * head_width**-0.5
         for head in range(heads):
@@ -125,7 +127,8 @@ class Weights:
         self.take_linear(f"{ours}.out", f"{theirs}.pointwise_conv2")
         self.take(f"{ours}.depthwise", f"{theirs}.depthwise_conv")
         gain, shift, mean, variance = (
-            self.source[f"{theirs}.norm.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+            self.source[f"{self.prefix}{theirs}.norm.{part}"]
+            for part in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gain * torch.rsqrt(variance + BATCH_NORM_EPS)
         weight, bias = self.taken[f"{ours}.depthwise.weight"], self.taken[f"{ours}.depthwise.bias"]
