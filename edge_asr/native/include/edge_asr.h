@@ -2,7 +2,8 @@
  *
  * An edge_asr_model is a checked file and what it says about itself: read-only, to be shared by any number of threads.
  * An edge_asr_program is the model loaded for running. It holds the state of ONE stream: use it from one thread at a
- * time, and load another for a second stream. An edge_asr_stream owns a program and decodes what it says.
+ * time, and load another for a second stream. An edge_asr_stream owns a program and a decoder: samples in, words out.
+ * An edge_asr_decoder makes words of the steps of one stream, for a host that calls the steps itself.
  *
  * Every function that can fail returns an edge_asr_status and, where `error` is not NULL, one line for the user in it.
  * Strings are UTF-8. Pointers that are handed out stay valid until the next call on the same object.
@@ -23,12 +24,13 @@ extern "C" {
 #define EDGE_ASR_API
 #endif
 
-#define EDGE_ASR_ABI_VERSION 1
+#define EDGE_ASR_ABI_VERSION 2
 #define EDGE_ASR_NEVER_SKIP 1.0f /* the threshold that keeps every frame */
 #define EDGE_ASR_DEFAULT_THRESHOLD (-1.0f) /* the one the file names */
 
 typedef struct edge_asr_model edge_asr_model;
 typedef struct edge_asr_program edge_asr_program;
+typedef struct edge_asr_decoder edge_asr_decoder;
 typedef struct edge_asr_stream edge_asr_stream;
 
 typedef enum {
@@ -96,10 +98,34 @@ EDGE_ASR_API void edge_asr_program_close(edge_asr_program *program);
 
 typedef struct {
   const char *text;
-  double start_s;   /* start of the frame that emitted its first piece */
-  double end_s;     /* end of the last frame that emitted its last piece, or of the audio where that comes first */
-  float confidence; /* 0 to 1: geometric mean over its pieces of the piece's highest frame probability */
+  double start_s;    /* start of the frame that emitted its first piece */
+  double end_s;      /* end of the last frame that emitted its last piece, or of the audio where that comes first */
+  double confidence; /* 0 to 1: geometric mean over its pieces of the piece's highest frame probability */
 } edge_asr_word;
+
+/* They live until the next call on the decoder. */
+typedef struct {
+  const edge_asr_word *words;
+  size_t count;
+} edge_asr_words;
+
+/* The decoder of one stream that a host steps itself. It takes every step's outputs, in order, and keeps no pointer. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_open(const edge_asr_model *model, edge_asr_decoder **decoder,
+                                                   edge_asr_error *error);
+/* samples: real ones in the step's chunk; only the last chunk of a stream may end within a frame. new_words will not
+ * change any more. A refused argument leaves the decoder as it was. After any other failure, only restart and close are
+ * allowed. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_add(edge_asr_decoder *decoder, const edge_asr_step *step, int32_t samples,
+                                                  edge_asr_words *new_words, edge_asr_error *error);
+/* The words that follow the final ones and may change. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_partial_words(edge_asr_decoder *decoder, edge_asr_words *partial_words,
+                                                            edge_asr_error *error);
+/* The stream has ended and no frame waits: the last word is final. After it, only restart and close are allowed. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_finish(edge_asr_decoder *decoder, edge_asr_words *new_words,
+                                                     edge_asr_error *error);
+/* The next step is the first of a new stream. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_restart(edge_asr_decoder *decoder, edge_asr_error *error);
+EDGE_ASR_API void edge_asr_decoder_close(edge_asr_decoder *decoder);
 
 typedef struct {
   const uint8_t *keep; /* [frames] 1 where the frame was handed to the upper stack */
