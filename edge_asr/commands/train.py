@@ -18,7 +18,7 @@ from edge_asr.terminal.quiet import screen
 from edge_asr.terminal.screen import notice, print_json
 from edge_asr.training.config import read_config
 
-DEFAULT_CONFIG = Path(edge_asr.training.__file__).parent / "configs" / "an4.toml"
+DEFAULT_CONFIG = Path(edge_asr.training.__file__).parent / "configs" / "an4-alone.toml"
 ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in length, and compiling one costs seconds
 
 
@@ -28,7 +28,7 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     type=click.Path(path_type=Path),
     metavar="TOML",
     default=DEFAULT_CONFIG,
-    show_default="an4.toml: AN4 alone, about an hour",
+    show_default="an4-alone.toml: AN4 alone, about an hour",
     help="Model, schedule and augmentation.",
 )
 @click.option(
@@ -71,16 +71,16 @@ def command(config: Path, data: Path, run: Path, fresh: bool, threads: int | Non
     On a CPU, two processes of one thread each train faster than one process of two threads:
 
     \b
-      torchrun --nproc-per-node 2 -m edge_asr train --run-dir runs/an4
+      torchrun --nproc-per-node 2 -m edge_asr train --run-dir runs/an4-alone
 
     (The batch of `batch_s` seconds is that of one process.)
 
     \b
     Examples:
-      edge-asr train --data ../shared/data --run-dir runs/an4
+      edge-asr train --data ../shared/data --run-dir runs/an4-alone
       edge-asr train --config mine.toml --run-dir runs/mine
-      edge-asr export runs/an4/model.safetensors -o model.pte
-      edge-asr evaluate runs/an4/development.jsonl --model model.pte --against @off --speeds 0.9,1,1.1
+      edge-asr export runs/an4-alone/model.safetensors -o model.pte
+      edge-asr evaluate runs/an4-alone/development.jsonl --model model.pte --against @off --speeds 0.9,1,1.1
     """
     require_extra("train", "training")
     settings = read_config(config)
