@@ -38,7 +38,7 @@ class Counters:
     """What a stream has cost so far."""
 
     frames: int = 0  # frames of audio
-    kept_frames: int = 0  # of them, handed to the upper stack
+    kept_frames: int = 0  # of them, kept for the upper stack
     upper_runs: int = 0  # steps in which the upper stack ran
     steps: int = 0  # calls of the program
     audio_s: float = 0.0  # seconds of audio consumed by the steps, padding excluded
@@ -49,7 +49,7 @@ class Counters:
 class StepInfo:
     """One step, for those who watch the gate at work."""
 
-    keep: tuple[bool, ...]  # of the step's frames: True where handed to the upper stack
+    keep: tuple[bool, ...]  # of the step's frames: True where kept for the upper stack
     upper_ran: bool  # whether the upper stack ran
     waiting: int  # kept frames that still wait for it
     latency_ms: float  # wall clock of the step

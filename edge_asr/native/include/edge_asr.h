@@ -6,7 +6,7 @@
  * An edge_asr_decoder makes words of the steps of one stream, for a host that calls the steps itself.
  *
  * Every function that can fail returns an edge_asr_status and, where `error` is not NULL, one line for the user in it.
- * Strings are UTF-8. Pointers that are handed out stay valid until the next call on the same object.
+ * Strings are UTF-8. Pointers that functions return stay valid until the next call on the same object.
  */
 #ifndef EDGE_ASR_H
 #define EDGE_ASR_H
@@ -79,7 +79,7 @@ EDGE_ASR_API void edge_asr_model_close(edge_asr_model *model); /* may come befor
 /* Outputs of one step (see edge_asr/contract.py); the arrays belong to the program and live until its next call. */
 typedef struct {
   const float *partial;  /* [chunk_frames, vocabulary] log probabilities of the intermediate head */
-  const float *keep;     /* [chunk_frames] 1 where the frame was handed to the upper stack */
+  const float *keep;     /* [chunk_frames] 1 where the frame is kept for the upper stack */
   const float *final;    /* [rows, vocabulary] log probabilities of the final head */
   const int64_t *index;  /* [rows] frame of the stream that each row of `final` belongs to */
   int32_t rows;          /* 2 * chunk_frames at most; 0 where the upper stack did not run */
@@ -128,7 +128,7 @@ EDGE_ASR_API edge_asr_status edge_asr_decoder_restart(edge_asr_decoder *decoder,
 EDGE_ASR_API void edge_asr_decoder_close(edge_asr_decoder *decoder);
 
 typedef struct {
-  const uint8_t *keep; /* [frames] 1 where the frame was handed to the upper stack */
+  const uint8_t *keep; /* [frames] 1 where the frame is kept for the upper stack */
   int32_t frames;      /* real frames of the step */
   int32_t upper_ran;
   int64_t waiting;
@@ -137,7 +137,7 @@ typedef struct {
 
 typedef struct {
   int64_t frames;      /* frames of audio */
-  int64_t kept_frames; /* of them, handed to the upper stack */
+  int64_t kept_frames; /* of them, kept for the upper stack */
   int64_t upper_runs;  /* steps in which the upper stack ran */
   int64_t steps;
   double audio_s;   /* seconds of audio consumed by the steps, padding excluded */
