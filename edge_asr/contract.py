@@ -15,7 +15,7 @@ A file holds one method, whose state lives in its own mutable buffers, and one c
 | output | dtype, shape | meaning |
 | --- | --- | --- |
 | `partial` | float32 [chunk_frames, vocabulary] | log probabilities of the intermediate head for the chunk's frames |
-| `keep` | float32 [chunk_frames] | 1 where the frame was handed to the upper stack, 0 where it is blank for good |
+| `keep` | float32 [chunk_frames] | 1 where the frame is kept for the upper stack, 0 where it is blank for good |
 | `final` | float32 [block_frames, vocabulary] | log probabilities of the final head for the frames in `index` |
 | `index` | int64 [block_frames] | frame of the stream that each row of `final` belongs to; -1 in empty rows, the last |
 | `waiting` | int64 [1] | kept frames that still wait for the upper stack |

@@ -85,7 +85,7 @@ class TimeLine:
     """Words from the results of the steps, incrementally.
 
     Keeps the frames that wait and the pieces of the last word, and no other frame: memory grows with neither silence
-    nor speech, as finished words are handed out and forgotten.
+    nor speech, as finished words are returned and forgotten.
     """
 
     def __init__(self, tokens: Tokens, clock: Clock) -> None:

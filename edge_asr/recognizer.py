@@ -21,11 +21,11 @@ import numpy as np
 
 from edge_asr.audio import read_blocks
 from edge_asr.backends.choose import open_backend
-from edge_asr.backends.protocol import Backend, StepResult
+from edge_asr.backends.protocol import Backend
 from edge_asr.contract import NEVER_SKIP, Metadata
-from edge_asr.ctc import Clock, TimeLine, Word
+from edge_asr.ctc import Word
+from edge_asr.decoder import Decoder, GateResult, decoder_of
 from edge_asr.errors import EdgeAsrError
-from edge_asr.tokens import Tokens
 
 INT16_SCALE = 1 / 32_768
 LARGEST_SAMPLE = 64.0  # float audio may exceed 1 a little; beyond this it was scaled as integers are
@@ -38,7 +38,7 @@ class Counters:
     """What a stream has cost so far."""
 
     frames: int = 0  # frames of audio
-    kept_frames: int = 0  # of them, handed to the upper stack
+    kept_frames: int = 0  # of them, kept for the upper stack
     upper_runs: int = 0  # steps in which the upper stack ran
     steps: int = 0  # calls of the program
     audio_s: float = 0.0  # seconds of audio consumed by the steps, padding excluded
@@ -49,7 +49,7 @@ class Counters:
 class StepInfo:
     """One step, for those who watch the gate at work."""
 
-    keep: tuple[bool, ...]  # of the step's frames: True where handed to the upper stack
+    keep: tuple[bool, ...]  # of the step's frames: True where kept for the upper stack
     upper_ran: bool  # whether the upper stack ran
     waiting: int  # kept frames that still wait for it
     latency_ms: float  # wall clock of the step
@@ -97,7 +97,7 @@ class Recognizer:
 
     def __init__(self, load: Callable[[], Backend]) -> None:
         """`load` opens the program once more; `Recognizer.open` is the usual way in. Raises what `load` raises."""
-        first = load()
+        first = decoder_of(load())
         self.metadata: Metadata = first.metadata
         self.backend_name: str = first.name
         self._load = load
@@ -122,8 +122,8 @@ class Recognizer:
         with self._lock:
             if self._closed:
                 raise EdgeAsrError("this recognizer is closed: open the model again")
-            backend = self._idle.pop() if self._idle else None
-        return Stream(backend or self._load(), value, self._take_back)
+            decoder = self._idle.pop() if self._idle else None
+        return Stream(decoder or decoder_of(self._load()), value, self._take_back)
 
     def transcribe(self, audio: Path | str | np.ndarray | Iterable[np.ndarray], threshold: Threshold = None) -> Result:
         """A whole recording: an audio file of any kind, which is resampled, or mono PCM at the model's rate
@@ -151,11 +151,11 @@ class Recognizer:
     ) -> None:
         self.close()
 
-    def _take_back(self, backend: Backend) -> None:
-        backend.reset()
+    def _take_back(self, decoder: Decoder) -> None:
+        decoder.reset()
         with self._lock:
             if not self._closed:
-                self._idle.append(backend)
+                self._idle.append(decoder)
 
 
 @dataclass
@@ -187,9 +187,9 @@ class Stream:
     is over, as a part of the audio is lost, and its program is dropped: nobody knows what state it is in.
     """
 
-    def __init__(self, backend: Backend, threshold: float, give_back: Callable[[Backend], None]) -> None:
-        metadata = backend.metadata
-        self._backend: Backend | None = backend
+    def __init__(self, decoder: Decoder, threshold: float, give_back: Callable[[Decoder], None]) -> None:
+        metadata = decoder.metadata
+        self._decoder: Decoder | None = decoder
         self._threshold = threshold
         self._give_back = give_back
         self._frame_samples = metadata.frame_samples
@@ -198,9 +198,6 @@ class Stream:
         self._filled = 0  # samples of the chunk that are real
         self._accepted = 0  # samples since the start of the stream
         self._waiting = 0
-        self._line = TimeLine(
-            Tokens(metadata.pieces, metadata.blank_id), Clock(metadata.frame_samples, metadata.sample_rate_hz)
-        )
         self._words: list[Word] = []  # all of them, for the result: the text is the one thing that grows
         self._final = ""
         self._partial_words: tuple[Word, ...] = ()
@@ -213,7 +210,7 @@ class Stream:
         How the samples are cut over calls does not change the text. Raises EdgeAsrError where the array is something
         else, which leaves the stream as it was, where a step fails, which ends it, and where it is over.
         """
-        self._require_open()
+        decoder = self._require_open()
         samples = self._checked(pcm)
         partial_before, new_words, done = self._partial_words, [], 0
         while done < len(samples):
@@ -226,7 +223,7 @@ class Stream:
         self._accepted += len(samples)
         infos = self._tally.take_infos()
         if infos:
-            self._partial_words = tuple(self._line.partial_words())
+            self._partial_words = tuple(decoder.partial_words())
         return Update(
             final=self._final,
             partial=_text(self._partial_words),
@@ -240,7 +237,7 @@ class Stream:
     def finish(self) -> Result:
         """End the stream: run what waits, give the program back. Raises EdgeAsrError where a step fails, which ends the
         stream too, and where it is over."""
-        self._require_open()
+        decoder = self._require_open()
         new_words: list[Word] = []
         if self._filled:
             new_words += self._step(flush=True)
@@ -248,9 +245,9 @@ class Stream:
             before = self._waiting
             new_words += self._step(flush=True)
             if self._waiting >= before:
-                self._backend = None
+                self._decoder = None
                 raise EdgeAsrError("the model does not end its stream (flushing resolves no frame): export it again")
-        new_words += self._settle(self._line.finish())
+        new_words += self._settle(decoder.finish())
         self.close()
         return Result(
             text=self._final,
@@ -262,9 +259,9 @@ class Stream:
 
     def close(self) -> None:
         """Give the program back without an answer. Harmless where the stream is over."""
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            self._give_back(backend)
+        decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            self._give_back(decoder)
 
     def __enter__(self) -> Stream:
         return self
@@ -276,25 +273,23 @@ class Stream:
 
     def _step(self, flush: bool) -> list[Word]:
         """Run the chunk as far as it is filled, zeros after that."""
-        backend, self._backend = self._require_open(), None  # should it fail
+        decoder, self._decoder = self._require_open(), None  # should it fail
         samples, self._filled = self._filled, 0
         self._chunk[samples:] = 0
         frames = -(-samples // self._frame_samples)
         started_s = time.perf_counter()
-        result = backend.step(self._chunk, frames, self._threshold, flush)
+        result = decoder.advance(self._chunk, frames, self._threshold, flush)
         self._count(result, frames, samples, time.perf_counter() - started_s)
-        words = self._settle(self._line.add(result, samples))
-        self._backend = backend
+        words = self._settle(decoder.decode(samples))
+        self._decoder = decoder
         return words
 
-    def _count(self, result: StepResult, frames: int, samples: int, step_s: float) -> None:
-        keep = tuple(bool(kept) for kept in result.keep[:frames])
-        upper_ran = len(result.index) > 0
+    def _count(self, result: GateResult, frames: int, samples: int, step_s: float) -> None:
         self._waiting = result.waiting
-        self._tally.infos.append(StepInfo(keep, upper_ran, result.waiting, 1_000 * step_s))
+        self._tally.infos.append(StepInfo(result.keep, result.upper_ran, result.waiting, 1_000 * step_s))
         self._tally.frames += frames
-        self._tally.kept_frames += sum(keep)
-        self._tally.upper_runs += upper_ran
+        self._tally.kept_frames += sum(result.keep)
+        self._tally.upper_runs += result.upper_ran
         self._tally.steps += 1
         self._tally.samples += samples
         self._tally.compute_s += step_s
@@ -305,10 +300,10 @@ class Stream:
             self._final = _join(self._final, _text(words))
         return words
 
-    def _require_open(self) -> Backend:
-        if self._backend is None:
+    def _require_open(self) -> Decoder:
+        if self._decoder is None:
             raise EdgeAsrError("this stream is over: start another with recognizer.stream()")
-        return self._backend
+        return self._decoder
 
     def _checked(self, pcm: np.ndarray) -> np.ndarray:
         if not isinstance(pcm, np.ndarray):

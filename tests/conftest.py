@@ -18,7 +18,7 @@ from filelock import FileLock
 from edge_asr import recognizer, shipped
 from edge_asr.cli import main
 from edge_asr.native.build import Build, build, missing_tools
-from edge_asr.native.target import Target, named_target, target_here
+from edge_asr.native.target import BuildTarget, named_target, target_here
 from tests.beeps import BeepBackend, write_beeps, write_manifest
 from tests.outcome import Outcome, Run
 from tests.requirements import absent, require_tool
@@ -79,7 +79,7 @@ def aarch64_build() -> Build:
     return built(named_target("linux-aarch64"))
 
 
-def built(target: Target) -> Build:
+def built(target: BuildTarget) -> Build:
     missing = missing_tools(target)
     if missing:
         absent(f"{target.name} cannot be built without {', '.join(missing)}: apt install {' '.join(missing.values())}")

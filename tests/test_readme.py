@@ -91,7 +91,7 @@ def test_the_training_command_trains_on_two_processes(tmp_path: Path, data_folde
     assert "2 process(es)" in shown
     from edge_asr.model.checkpoint import load_checkpoint
 
-    assert load_checkpoint(tmp_path / "runs" / "an4" / "model.safetensors").training["step"] == "20"
+    assert load_checkpoint(tmp_path / "runs" / "an4-alone" / "model.safetensors").training["step"] == "20"
 
 
 def test_the_picture_uses_the_codes_own_names() -> None:

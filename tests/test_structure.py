@@ -106,3 +106,14 @@ def test_modules_do_not_import_one_another_in_a_circle(in_functions: bool) -> No
 def test_no_source_file_is_too_long() -> None:
     lines = {str(path.relative_to(REPOSITORY)): len(path.read_text("utf-8").splitlines()) for path in MODULES.values()}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """Encoder families have parts of the same names, a module a family; two meters read rails, each of its own kind."""
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        if not is_within(module, "edge_asr.model"):
+            for node in ast.parse(path.read_text("utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(module)
+    assert {name for name, found in places.items() if len(found) > 1} == {"Rail"}

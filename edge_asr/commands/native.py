@@ -13,7 +13,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build, build, build_folder, is_build, missing_tools
 from edge_asr.native.library import LIBRARY_VARIABLE, find_library
 from edge_asr.native.sdk import SDK_VERSION, found_sdk
-from edge_asr.native.target import TARGETS, Target, named_target
+from edge_asr.native.target import TARGETS, BuildTarget, named_target
 from edge_asr.terminal.options import json_option, target_option
 from edge_asr.terminal.screen import print_json, print_rows, stages
 
@@ -123,7 +123,7 @@ def library_facts() -> dict[str, Any] | None:
     return {**dataclasses.asdict(library), "path": str(library.path), "trouble": None} if library else None
 
 
-def target_facts(target: Target) -> dict[str, Any]:
+def target_facts(target: BuildTarget) -> dict[str, Any]:
     folder: Path = build_folder(target)
     sdk = found_sdk(target)
     return {

@@ -38,7 +38,7 @@ from edge_asr.terminal.options import (
     model_option,
     threads_option,
 )
-from edge_asr.terminal.screen import Work, notice, progress_bar, stages, working
+from edge_asr.terminal.screen import StageBar, notice, progress_bar, stages, working
 from edge_asr.terminal.signals import all_like_ctrl_c
 
 NOT_QUOTABLE = 3  # exit code under --strict
@@ -202,7 +202,7 @@ def finish(report: Report, outputs: Outputs, strict: bool) -> int:
     return NOT_QUOTABLE if strict and not report.verdict.quotable else 0
 
 
-def run_session(session: Session, outputs: Outputs, work: Work) -> Report:
+def run_session(session: Session, outputs: Outputs, work: StageBar) -> Report:
     """Files hold what was measured so far after each round. What ends it early is raised after that was kept."""
     rounds = session.run()
     try:

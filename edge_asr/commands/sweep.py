@@ -27,7 +27,7 @@ from edge_asr.profiling.sweep.journal import Circumstances, Journal
 from edge_asr.profiling.sweep.measure import measure
 from edge_asr.profiling.sweep.plan import check_names, is_test_split, own_of, settings
 from edge_asr.profiling.sweep.result import Occasion, Sweep, summarize
-from edge_asr.profiling.sweep.run import Session, due
+from edge_asr.profiling.sweep.run import SweepSession, due
 from edge_asr.profiling.targets.adb import AdbTarget
 from edge_asr.profiling.targets.choose import choose_target
 from edge_asr.profiling.targets.protocol import Target
@@ -213,7 +213,7 @@ def sweep(
         contenders: list[Contender] = [*ours, *others(asked, programs[0], target)]
         check_names(contenders)
         meter = MeterOptions(name=asked.meter_name, watts_per_cpu=asked.energy_estimate)
-        session = Session(target, find_meter(target.files, meter))
+        session = SweepSession(target, find_meter(target.files, meter))
         try:
             prepare_and_measure(asked, session, contenders, recordings, journal)
         finally:  # also after Ctrl-C: what is finished is shown
@@ -257,7 +257,7 @@ def others(asked: Asked, first: Program, target: Target) -> list[Contender]:
 
 
 def prepare_and_measure(
-    asked: Asked, session: Session, contenders: Sequence[Contender], recordings: Recordings, journal: Journal
+    asked: Asked, session: SweepSession, contenders: Sequence[Contender], recordings: Recordings, journal: Journal
 ) -> None:
     """Take the passes that the journal lacks."""
     target = session.target

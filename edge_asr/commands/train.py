@@ -11,16 +11,15 @@ from typing import Any
 
 import click
 
-import edge_asr.training
 from edge_asr.corpora import DATA_VARIABLE
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 from edge_asr.terminal.options import json_option
 from edge_asr.terminal.quiet import screen
 from edge_asr.terminal.screen import notice, print_json, print_rows, progress_bar
-from edge_asr.training.config import RunConfig, read_config
+from edge_asr.training.config import CONFIGS, RunConfig, read_config
 
-DEFAULT_CONFIG = Path(edge_asr.training.__file__).parent / "configs" / "an4.toml"
+DEFAULT_CONFIG = CONFIGS / "an4-alone.toml"
 ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in length, and compiling one costs seconds
 
 
@@ -30,7 +29,7 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     type=click.Path(path_type=Path),
     metavar="TOML",
     default=DEFAULT_CONFIG,
-    show_default="an4.toml: AN4 alone, about an hour",
+    show_default="an4-alone.toml: AN4 alone, about an hour",
     help="Model, schedule and augmentation.",
 )
 @click.option(
@@ -96,7 +95,7 @@ def command(
     On a CPU, two processes of one thread each train faster than one process of two threads:
 
     \b
-      torchrun --nproc-per-node 2 -m edge_asr train --run-dir runs/an4
+      torchrun --nproc-per-node 2 -m edge_asr train --run-dir runs/an4-alone
 
     For a machine that is lent for minutes, --pack writes the recordings in few bytes. It is sent that folder, the
     start and the configuration.
@@ -105,12 +104,12 @@ def command(
 
     \b
     Examples:
-      edge-asr train --data ../shared/data --run-dir runs/an4
+      edge-asr train --data ../shared/data --run-dir runs/an4-alone
       edge-asr train --config mine.toml --run-dir runs/mine
       edge-asr train --config mine.toml --run-dir runs/cuts --start start-2.safetensors --start start-4.safetensors
       edge-asr train --config moonshine-tiny-h200.toml --pack packed
-      edge-asr export runs/an4/model.safetensors -o model.pte
-      edge-asr evaluate runs/an4/development.jsonl --model model.pte --against @off --speeds 0.9,1,1.1
+      edge-asr export runs/an4-alone/model.safetensors -o model.pte
+      edge-asr evaluate runs/an4-alone/development.jsonl --model model.pte --against @off --speeds 0.9,1,1.1
     """
     require_extra("train", "training")
     settings = read_config(config)

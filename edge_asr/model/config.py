@@ -39,7 +39,7 @@ class FrontEndConfig:
 
     @property
     def tail_samples(self) -> int:
-        """Samples of the past that the first window of a chunk reads."""
+        """Samples before a chunk that its first window reads."""
         return self.window_samples - self.hop_samples
 
 
@@ -60,7 +60,7 @@ class StackConfig:
 
     @property
     def conv_tail(self) -> int:
-        """Rows of the past that the convolution reads."""
+        """Rows before a block that the convolution reads."""
         return self.kernel // 2
 
 
@@ -93,7 +93,7 @@ class EncoderConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     factorized: bool = False  # blank is its own sigmoid in both heads; labels run on kept frames only (`model.heads`)
     chunk_frames: int = 16  # frames of a chunk, and kept frames at which an upper block runs
-    left_context_frames: int = 32  # rows of the past that attention reads, in both stacks; a multiple of the chunk
+    left_context_frames: int = 32  # rows before a block that attention reads, in both stacks; a multiple of the chunk
     rotary_period_frames: int = 2_048  # rotary angles repeat after this many frames, so that they never lose precision
     dropout: float = 0.1  # training only
 

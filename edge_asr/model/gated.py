@@ -49,7 +49,7 @@ class Spec:
     frame_samples: int  # samples of a frame
     feature_rows: int  # rows of `GatedCtc.features` in a frame
     chunk_frames: int  # frames of a step
-    left_context_frames: int  # rows of the past that a layer reads at most, a multiple of the chunk
+    left_context_frames: int  # rows before a block that a layer reads at most, a multiple of the chunk
     vocabulary: int  # outputs of both heads, blank included
     blank_id: int  # index of CTC's blank
     handed_width: int  # features of a row that the lower stack hands over
@@ -278,7 +278,7 @@ class BlockTable:
         return torch.cat([self.before < filled.numel(), filled], dim=1).to(torch.float32)[:, :, None]
 
     def neighbours(self, conv_tail: int) -> RowsBefore:
-        """The left context of a layer whose convolution reads so many rows of the past."""
+        """The left context of a layer whose convolution reads so many rows before the block."""
         return RowsBefore(self.before, self.before[:, self.before.shape[1] - conv_tail :])
 
     def to(self, device: torch.device) -> BlockTable:
@@ -288,30 +288,30 @@ class BlockTable:
 def block_table(keep: Tensor, chunk_frames: int, max_wait_chunks: int, left_frames: int) -> BlockTable:
     """bool [N, T] -> the blocks that streams with these kept frames run.
 
-    Rows past a block's size (`gate.size_of_block`) are there for the shape of the tensor only and are nobody's past.
-    M is rounded up with empty blocks, so that training meets few different shapes.
+    Rows beyond a block's size (`gate.size_of_block`) only fill the tensor's shape: they are nobody's left context. M is
+    rounded up with empty blocks, so that training meets few different shapes.
     """
-    blocks = []  # frames, utterance, past
+    blocks = []  # frames, utterance, left context
     for utterance, row in enumerate(keep.cpu().numpy()):
         chunks = [
             (chunk.nonzero()[0] + number * chunk_frames).tolist()
             for number, chunk in enumerate(row.reshape(-1, chunk_frames))
         ]
-        past: list[tuple[int, int]] = []  # block and row, or -1 and -1
+        left: list[tuple[int, int]] = []  # block and row, or -1 and -1
         for block in plan_blocks(chunks, chunk_frames, max_wait_chunks):
-            blocks.append((block, utterance, past[-left_frames:]))
+            blocks.append((block, utterance, left[-left_frames:]))
             empty = size_of_block(len(block), chunk_frames) - len(block)
-            past += [(len(blocks) - 1, number) for number in range(len(block))] + [(-1, -1)] * empty
+            left += [(len(blocks) - 1, number) for number in range(len(block))] + [(-1, -1)] * empty
     longest = max((len(block) for block, _, _ in blocks), default=0)
     rows = chunk_frames if longest <= chunk_frames else block_sizes(chunk_frames)[-1]
     count = -(-len(blocks) // BLOCK_GRANULE) * BLOCK_GRANULE
     frames = torch.full((count, rows), -1, dtype=torch.int64)
     before = torch.full((count, left_frames), count * rows, dtype=torch.int64)
     utterances = torch.zeros(count, dtype=torch.int64)
-    for number, (block, utterance, past) in enumerate(blocks):
+    for number, (block, utterance, left) in enumerate(blocks):
         frames[number, : len(block)] = torch.tensor(block)
         utterances[number] = utterance
-        if past:
-            numbers = [at * rows + row if at >= 0 else count * rows for at, row in past]
-            before[number, left_frames - len(past) :] = torch.tensor(numbers)
+        if left:
+            numbers = [at * rows + row if at >= 0 else count * rows for at, row in left]
+            before[number, left_frames - len(left) :] = torch.tensor(numbers)
     return BlockTable(frames, utterances, before)

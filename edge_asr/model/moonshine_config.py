@@ -26,7 +26,7 @@ class MoonshineConfig:
     rotary_width: int = 32  # features of a head that are turned with the frame number; the others are not
     rotary_theta: float = 10_000.0  # how much slower the last pair of them would turn than the first
     chunk_frames: int = 32  # frames of a chunk (0.768 s), and kept frames at which an upper block runs
-    left_context_frames: int = 320  # rows of the past that attention reads, in both stacks; a multiple of the chunk
+    left_context_frames: int = 320  # rows before a block that attention reads, in both stacks; a multiple of the chunk
     gate: GateConfig = field(default_factory=GateConfig)  # which frames the upper stack sees
     prior_frames: int = 64  # 1.5 s: what is presumed of a voice before it speaks weighs as much as so many frames
     prior_mean: float = 0.0  # presumed mean of what the first convolution gives, over channels and time

@@ -31,7 +31,7 @@ class Wav2Vec2Config:
     normalize: bool = True  # the samples are brought to a mean power of 1
     sample_rate_hz: int = 16_000  # of the PCM
     chunk_frames: int = 32  # frames of a step
-    left_context_frames: int = 96  # rows of the past that attention reads; a multiple of the chunk
+    left_context_frames: int = 96  # rows before a block that attention reads; a multiple of the chunk
     prior_frames: float = 25.0  # what running statistics start from counts as so many frames
     fade_frames: float = 1_500.0  # running statistics forget in so many frames
     gate: GateConfig = field(default_factory=GateConfig)  # which frames are kept

@@ -18,7 +18,7 @@ from edge_asr import __version__
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.runpath import ORIGIN, set_runpath
 from edge_asr.native.sdk import SDK_VERSION, Sdk, sdk_for
-from edge_asr.native.target import Target
+from edge_asr.native.target import BuildTarget
 from edge_asr.shipped import CACHE_VARIABLE, cache_folder
 
 SOURCES = Path(__file__).parent
@@ -35,7 +35,7 @@ class Build:
     """A finished build."""
 
     folder: Path  # holds LIBRARY, RUNNER, and ExecuTorch's libraries beside the first; may be moved as a whole
-    target: Target
+    target: BuildTarget
     build_s: float  # time it took; 0 where it was there already
 
     @property
@@ -47,7 +47,7 @@ class Build:
         return self.folder / RUNNER
 
 
-def build(target: Target, *, sanitize: str = "", force: bool = False, tell: Tell | None = None) -> Build:
+def build(target: BuildTarget, *, sanitize: str = "", force: bool = False, tell: Tell | None = None) -> Build:
     """The build of the present sources; made where it is not there, or with `force`.
 
     `sanitize` names sanitizers as compilers do (`address,undefined`). `tell` gets each stage. An interrupted or failed
@@ -78,7 +78,7 @@ def build(target: Target, *, sanitize: str = "", force: bool = False, tell: Tell
     return Build(folder, target, round(time.monotonic() - started_s, 1))
 
 
-def build_folder(target: Target, sanitize: str = "") -> Path:
+def build_folder(target: BuildTarget, sanitize: str = "") -> Path:
     """Where the build of the present sources is kept. Other sources, another SDK or another recipe: another name."""
     digest = hashlib.sha256(f"{__version__} {SDK_VERSION} {target.name} {sanitize}".encode())
     digest.update(Path(__file__).read_bytes())
@@ -99,7 +99,7 @@ def is_build(folder: Path) -> bool:
     return (folder / LIBRARY).is_file() and (folder / RUNNER).is_file()
 
 
-def require_tools(target: Target) -> None:
+def require_tools(target: BuildTarget) -> None:
     """Raises EdgeAsrError with the packages to install, where a tool is missing."""
     missing = missing_tools(target)
     if missing:
@@ -109,7 +109,7 @@ def require_tools(target: Target) -> None:
         )
 
 
-def missing_tools(target: Target) -> dict[str, str]:
+def missing_tools(target: BuildTarget) -> dict[str, str]:
     """Tool -> the Debian package that brings it."""
     wanted = {
         "cmake": (("cmake",), "cmake"),
@@ -122,7 +122,7 @@ def missing_tools(target: Target) -> dict[str, str]:
     return missing
 
 
-def compilers(target: Target) -> tuple[str, ...]:
+def compilers(target: BuildTarget) -> tuple[str, ...]:
     """Any of these will do."""
     named = os.environ.get("CXX")
     if not target.is_here:
@@ -139,7 +139,7 @@ def include_folders() -> Iterator[Path]:
             yield Path(prefix) / "include"
 
 
-def run_cmake(target: Target, sdk: Sdk, sanitize: str, tree: Path, installed: Path, tell: Tell) -> None:
+def run_cmake(target: BuildTarget, sdk: Sdk, sanitize: str, tree: Path, installed: Path, tell: Tell) -> None:
     """Configure, compile and install. Raises EdgeAsrError with the compiler's first complaint."""
     said: list[str] = []
     for stage, command in (
@@ -184,7 +184,7 @@ def run_stage(stage: str, command: Sequence[str], tell: Tell) -> tuple[int, list
     return running.returncode, said
 
 
-def settings(target: Target, sdk: Sdk, sanitize: str) -> list[str]:
+def settings(target: BuildTarget, sdk: Sdk, sanitize: str) -> list[str]:
     chosen = {"EXECUTORCH_SDK": str(sdk.folder), "EDGE_ASR_SANITIZE": sanitize, "CMAKE_INSTALL_LIBDIR": "lib"}
     if not target.is_here:
         chosen |= {

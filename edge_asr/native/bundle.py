@@ -29,7 +29,7 @@ from edge_asr.native.build import Build, build, compilers
 from edge_asr.native.elf import closure
 from edge_asr.native.runpath import ORIGIN, set_runpath
 from edge_asr.native.sdk import SDK_VERSION
-from edge_asr.native.target import Target
+from edge_asr.native.target import BuildTarget
 from edge_asr.shipped import CORPUS_LICENCE, model_card, shipped_checkpoint_of
 
 FORMAT = "edge-asr-bundle"
@@ -57,7 +57,9 @@ class Facts:
     files: tuple[str, ...]  # relative names, this one included
 
 
-def make_bundle(target: Target, output: Path, model: Path, *, force: bool = False, tell: Tell | None = None) -> Facts:
+def make_bundle(
+    target: BuildTarget, output: Path, model: Path, *, force: bool = False, tell: Tell | None = None
+) -> Facts:
     """Write the folder; it gets its name once it is whole. `tell` gets each stage.
 
     `force` replaces a bundle that is there. A folder that holds anything else is refused: nothing of the user's is
@@ -162,7 +164,7 @@ def hear_demo(folder: Path) -> str:
     return done.stdout.strip()
 
 
-def readme(facts: Facts, target: Target, rate_hz: int) -> str:
+def readme(facts: Facts, target: BuildTarget, rate_hz: int) -> str:
     """Five lines."""
     heard = f' (it hears "{facts.demo_text}")' if facts.demo_text else ""
     return (

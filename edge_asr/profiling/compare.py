@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.profiling.quantities import QUANTITIES
-from edge_asr.profiling.report import Report, Result, from_json
+from edge_asr.profiling.report import Report, SettingResult, from_json
 from edge_asr.profiling.rules import Rule
 
 
@@ -76,7 +76,7 @@ def pair_up(before: Report, after: Report, chosen: Sequence[tuple[str, str]] = (
     return [Pair(a, b, tuple(changes(before, old[a], after, new[b]))) for a, b in names]
 
 
-def listed(results: dict[str, Result]) -> str:
+def listed(results: dict[str, SettingResult]) -> str:
     return ", ".join(f"'{name}'" for name in results) or "none"
 
 
@@ -89,7 +89,7 @@ def unpaired(before: Report, after: Report, pairs: Sequence[Pair]) -> tuple[list
     )
 
 
-def changes(before: Report, old: Result, after: Report, new: Result) -> Iterator[Change]:
+def changes(before: Report, old: SettingResult, after: Report, new: SettingResult) -> Iterator[Change]:
     for quantity in QUANTITIES.values():
         was, now = quantity.read(before, old), quantity.read(after, new)
         difference = ratio = None

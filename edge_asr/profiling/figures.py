@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge_asr.profiling.prediction import SpeedUp, speed_up
-from edge_asr.profiling.report import Distribution, Energy, Latency, Ratio, Report, Result, WerChange
+from edge_asr.profiling.report import Distribution, Energy, Latency, Ratio, Report, SettingResult, WerChange
 from edge_asr.profiling.results import COMPUTE, ENERGY, PEAK_RSS
 from edge_asr.rate_text import NOTHING, interval_text, rate_text
 
@@ -56,7 +56,7 @@ def megabytes(count: int | None) -> str:
     return NOTHING if count is None else f"{count / MB:.1f}"
 
 
-def growth_text(result: Result) -> str:
+def growth_text(result: SettingResult) -> str:
     growth = result.memory.growth_bytes
     return NOTHING if growth is None else f"{growth / MB:+.2f}" if growth else "none"
 
@@ -65,7 +65,7 @@ def share(part: int | None, whole: int | None) -> str:
     return f"{part / whole:.1%}" if part is not None and whole else NOTHING
 
 
-def wer_text(result: Result) -> str:
+def wer_text(result: SettingResult) -> str:
     found = result.accuracy
     if found is None:
         return NOTHING
@@ -80,11 +80,11 @@ def energy_text(energy: Energy) -> str:
     return f"{shown} (estimate)" if energy.kind == "estimate" else shown
 
 
-def of_latency(pick: Callable[[Latency], str]) -> Callable[[Result], str]:
+def of_latency(pick: Callable[[Latency], str]) -> Callable[[SettingResult], str]:
     return lambda result: NOTHING if result.latency is None else pick(result.latency)
 
 
-LATENCY_ROWS: tuple[tuple[str, str, str, Callable[[Result], str]], ...] = (
+LATENCY_ROWS: tuple[tuple[str, str, str, Callable[[SettingResult], str]], ...] = (
     (
         "real-time factor",
         "",
@@ -141,7 +141,7 @@ LATENCY_ROWS: tuple[tuple[str, str, str, Callable[[Result], str]], ...] = (
     ),
 )
 
-ROWS: tuple[tuple[str, str, str, Callable[[Result], str]], ...] = (
+ROWS: tuple[tuple[str, str, str, Callable[[SettingResult], str]], ...] = (
     (
         "frames kept",
         "",

@@ -40,7 +40,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Stack:
+class StageStack:
     """The stages of one setting's step, side by side."""
 
     label: str
@@ -130,12 +130,12 @@ def ranges(named: Sequence[tuple[str, Distribution | None, int]]) -> list[Range]
     ]
 
 
-def stage_stacks(report: Report) -> list[Stack]:
+def stage_stacks(report: Report) -> list[StageStack]:
     """On one scale."""
     found = [(r.setting.name, r.latency.stages_ms) for r in report.results if r.latency and r.latency.stages_ms]
     longest = max((sum(stages.values()) for _, stages in found), default=1.0)
     return [
-        Stack(
+        StageStack(
             name,
             tuple(
                 Bar(stage, WIDTH * value / longest, f"{stage} {value:.2f} ms", number % COLOURS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_asr.profiling.report import Ratio, Report, Result
+from edge_asr.profiling.report import Ratio, Report, SettingResult
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ def speed_up(report: Report, ratio: Ratio) -> SpeedUp | None:
     return SpeedUp(1 / ratio.ratio, predicted_speed_up(share, gated.kept_frames / gated.frames))
 
 
-def by_name(report: Report, name: str) -> Result:
+def by_name(report: Report, name: str) -> SettingResult:
     return next(result for result in report.results if result.setting.name == name)

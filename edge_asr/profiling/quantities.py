@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from edge_asr.profiling.report import Distribution, Report, Result
+from edge_asr.profiling.report import Distribution, Report, SettingResult
 
 MS = {"": 1.0, "ms": 1.0, "us": 1e-3, "s": 1e3}
 SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3}
@@ -23,47 +23,47 @@ class Quantity:
     name: str  # in rules
     unit: str  # of its figures here; empty for a plain number
     meaning: str  # for the help
-    read: Callable[[Report, Result], float | None]  # None where it was not measured
+    read: Callable[[Report, SettingResult], float | None]  # None where it was not measured
     units: dict[str, float]  # that a rule may use -> how many of `unit` one is
 
 
-def compute_s(report: Report, result: Result) -> float | None:
+def compute_s(report: Report, result: SettingResult) -> float | None:
     if report.conditions.emulated or not result.passes:
         return None
     return median(each.compute_s for each in result.passes) / report.protocol.traversals
 
 
-def rtf(report: Report, result: Result) -> float | None:
+def rtf(report: Report, result: SettingResult) -> float | None:
     return result.latency.rtf if result.latency else None
 
 
-def of_times(name: str, percentile: str) -> Callable[[Report, Result], float | None]:
+def of_times(name: str, percentile: str) -> Callable[[Report, SettingResult], float | None]:
     """A percentile of one of Latency's distributions."""
 
-    def read(report: Report, result: Result) -> float | None:
+    def read(report: Report, result: SettingResult) -> float | None:
         times: Distribution | None = getattr(result.latency, name) if result.latency else None
         return None if times is None else float(getattr(times, percentile))
 
     return read
 
 
-def of_memory(name: str) -> Callable[[Report, Result], float | None]:
-    def read(report: Report, result: Result) -> float | None:
+def of_memory(name: str) -> Callable[[Report, SettingResult], float | None]:
+    def read(report: Report, result: SettingResult) -> float | None:
         count: int | None = getattr(result.memory, name)
         return None if count is None else count / 1e6
 
     return read
 
 
-def of_energy(kind: str) -> Callable[[Report, Result], float | None]:
+def of_energy(kind: str) -> Callable[[Report, SettingResult], float | None]:
     return lambda report, result: result.energy.mj_per_audio_s if result.energy.kind == kind else None
 
 
-def wer(report: Report, result: Result) -> float | None:
+def wer(report: Report, result: SettingResult) -> float | None:
     return result.accuracy.wer if result.accuracy else None
 
 
-def kept(report: Report, result: Result) -> float | None:
+def kept(report: Report, result: SettingResult) -> float | None:
     if result.kept_frames is None or not result.frames:
         return None
     return 100.0 * result.kept_frames / result.frames

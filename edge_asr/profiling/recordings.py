@@ -24,7 +24,7 @@ Advance = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class NamedRecording:
     """A recording as the user names it."""
 
     path: Path
@@ -52,11 +52,11 @@ class Recordings:
 
 def sources(
     named: Sequence[Path], limit: int | None = None, tell: Callable[[str], None] = lambda line: None
-) -> list[Source]:
+) -> list[NamedRecording]:
     """Audio files, or one manifest; of nothing, the bundled recording. `tell` gets a line where a manifest has no words
     to measure accuracy with. Raises EdgeAsrError."""
     if not named:
-        return [Source(RECORDING, None)]
+        return [NamedRecording(RECORDING, None)]
     manifests = [path for path in named if path.suffix.lower() in MANIFEST_SUFFIXES]
     if manifests and len(named) > 1:
         raise EdgeAsrError(f"{manifests[0]}: a manifest stands alone: name one manifest, or audio files")
@@ -65,12 +65,14 @@ def sources(
         known = any(utterance.text for utterance in utterances)
         if not known:
             tell(f"{manifests[0]}: no reference words: accuracy is not measured, all else is")
-        return [Source(utterance.audio, utterance.text if known else None) for utterance in utterances]
-    return [Source(path, None) for path in named][:limit]
+        return [NamedRecording(utterance.audio, utterance.text if known else None) for utterance in utterances]
+    return [NamedRecording(path, None) for path in named][:limit]
 
 
 @contextmanager
-def as_waves(found: Sequence[Source], rate_hz: int, advance: Advance = lambda amount: None) -> Iterator[Recordings]:
+def as_waves(
+    found: Sequence[NamedRecording], rate_hz: int, advance: Advance = lambda amount: None
+) -> Iterator[Recordings]:
     """Convert them, to the model's rate; the folder goes when it is left. Raises EdgeAsrError that names the file."""
     digest = hashlib.sha256()
     with tempfile.TemporaryDirectory(prefix="edge-asr-profile-") as name:

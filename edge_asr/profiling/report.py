@@ -116,7 +116,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Result:
+class SettingResult:
     """All that was measured of one setting."""
 
     setting: Setting
@@ -185,7 +185,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class MeasurementProtocol:
     """How it was repeated."""
 
     warm_up_passes: int
@@ -216,8 +216,8 @@ class Report:
     created_utc: str  # ISO 8601
     command: str  # the line that reproduces it
     conditions: Conditions
-    protocol: Protocol
-    results: tuple[Result, ...]
+    protocol: MeasurementProtocol
+    results: tuple[SettingResult, ...]
     ratios: tuple[Ratio, ...]
     wer_changes: tuple[WerChange, ...]
     verdict: Verdict

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_asr.profiling.accuracy import accuracy_of, wer_change_of
 from edge_asr.profiling.meters.energy import PassEnergy
-from edge_asr.profiling.report import Latency, Memory, Pass, Ratio, Result, WerChange
+from edge_asr.profiling.report import Latency, Memory, Pass, Ratio, SettingResult, WerChange
 from edge_asr.profiling.seen import RAN, SKIPPED, Seen
 from edge_asr.profiling.statistics import distribution, interleaved_ratio
 
@@ -25,10 +25,12 @@ class Extras:
     operators_ms: dict[str, float] | None
 
 
-def result_of(seen: Seen, texts: Sequence[str] | None, energy: PassEnergy, extras: Extras, emulated: bool) -> Result:
+def result_of(
+    seen: Seen, texts: Sequence[str] | None, energy: PassEnergy, extras: Extras, emulated: bool
+) -> SettingResult:
     once = seen.once
     flags = [item.step_upper for item in once if item.step_upper is not None]
-    return Result(
+    return SettingResult(
         setting=seen.contender.setting,
         audio_s=sum(item.audio_s for item in once),
         frames=total([item.frames for item in once]),

@@ -21,8 +21,7 @@ from edge_asr.profiling.contenders import Contender, Gated, Work, check_unique
 from edge_asr.profiling.meters.energy import PassEnergy, energy_of, not_measured
 from edge_asr.profiling.meters.protocol import Meter, Span
 from edge_asr.profiling.recordings import Recordings
-from edge_asr.profiling.report import Conditions, Report, Snapshot
-from edge_asr.profiling.report import Protocol as HowOften
+from edge_asr.profiling.report import Conditions, MeasurementProtocol, Report, Snapshot
 from edge_asr.profiling.results import Extras, compare, result_of
 from edge_asr.profiling.seen import Seen, SeenPass, SeenRecording, by_recording, end_of_speech_ms, first_partial_ms
 from edge_asr.profiling.targets.local import NAME as LOCAL
@@ -52,7 +51,7 @@ class Plan:
     operators: bool = False  # report them by operator too
 
 
-class Progress(Protocol):
+class ProgressDisplay(Protocol):
     """What a person sees meanwhile."""
 
     def expect(self, total: float) -> None: ...
@@ -84,7 +83,7 @@ class Session:
         plan: Plan,
         meter: Meter,
         command: str,
-        progress: Progress | None = None,
+        progress: ProgressDisplay | None = None,
     ) -> None:
         check_unique(contenders)
         self.target = target
@@ -150,7 +149,7 @@ class Session:
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.command,
             conditions=conditions,
-            protocol=HowOften(
+            protocol=MeasurementProtocol(
                 warm_up_passes=1,
                 passes=min(len(seen.passes) for seen in measured),
                 traversals=self._traversals,

@@ -83,7 +83,7 @@ def stages(description: str) -> Iterator[Callable[[str], None]]:
         yield lambda stage: progress.update(task, description=f"{description}: {stage}")
 
 
-class Work:
+class StageBar:
     """A bar for work of several stages."""
 
     def __init__(self, progress: Progress, description: str) -> None:
@@ -107,12 +107,12 @@ class Work:
 
 
 @contextmanager
-def working(description: str) -> Iterator[Work]:
+def working(description: str) -> Iterator[StageBar]:
     """A bar with the stage it is told; nothing where stderr is no terminal."""
     with progress_of(
         TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TimeLeftColumn()
     ) as progress:
-        yield Work(progress, description)
+        yield StageBar(progress, description)
 
 
 def progress_of(*columns: ProgressColumn) -> Progress:

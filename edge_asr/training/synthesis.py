@@ -21,8 +21,7 @@ import soundfile
 
 from edge_asr.audio import SAMPLE_RATE_HZ, read_audio
 from edge_asr.errors import EdgeAsrError
-from edge_asr.manifest import Utterance as Spoken
-from edge_asr.manifest import read_manifest, write_manifest
+from edge_asr.manifest import Utterance, read_manifest, write_manifest
 from edge_asr.training.data import hold_out
 
 ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-us-nyc")
@@ -53,7 +52,7 @@ CLASS_OF = {word: words for words in WORD_CLASSES for word in words}
 
 
 @dataclass(frozen=True)
-class Utterance:
+class PlannedUtterance:
     """One line to be spoken. Everything random about it is drawn beforehand, so that a seed names the corpus."""
 
     number: int
@@ -86,11 +85,11 @@ def synthesize(
     others = [utterance for manifest in manifests[1:] for utterance in read_manifest(manifest)]
     plan = draw_plan([utterance.text for utterance in first + others], utterances, programs, seed)
     audio = prepare_folder(folder, plan)
-    spoken: list[Spoken] = []
+    spoken: list[Utterance] = []
     with ThreadPoolExecutor() as pool:
         for utterance, duration_s in zip(plan, pool.map(lambda item: speak(item, audio), plan), strict=True):
             spoken.append(
-                Spoken(
+                Utterance(
                     audio=file_of(utterance, audio),
                     text=utterance.text,
                     speaker=f"{utterance.program}-{utterance.voice}",
@@ -104,7 +103,7 @@ def synthesize(
     return manifest
 
 
-def prepare_folder(folder: Path, plan: Sequence[Utterance]) -> Path:
+def prepare_folder(folder: Path, plan: Sequence[PlannedUtterance]) -> Path:
     """Make the folder of the audio, and note whose it is. Raises EdgeAsrError where it is another plan's."""
     digest = hashlib.sha256(json.dumps([asdict(utterance) for utterance in plan]).encode()).hexdigest()
     audio, mark = folder / "train", folder / "plan.sha256"
@@ -118,7 +117,7 @@ def prepare_folder(folder: Path, plan: Sequence[Utterance]) -> Path:
     return audio
 
 
-def draw_plan(texts: Sequence[str], utterances: int, programs: Sequence[str], seed: int) -> list[Utterance]:
+def draw_plan(texts: Sequence[str], utterances: int, programs: Sequence[str], seed: int) -> list[PlannedUtterance]:
     rng = np.random.default_rng(seed)
     plan = []
     for number in range(utterances):
@@ -128,7 +127,7 @@ def draw_plan(texts: Sequence[str], utterances: int, programs: Sequence[str], se
         both = len(programs) == 2
         program = ("flite" if rng.random() < FLITE_SHARE else "espeak-ng") if both else programs[0]
         plan.append(
-            Utterance(
+            PlannedUtterance(
                 number=number,
                 text=text,
                 program=program,
@@ -152,11 +151,11 @@ def vary(text: str, rng: np.random.Generator) -> str:
     return " ".join(str(rng.choice(CLASS_OF[word])) if word in CLASS_OF else word for word in text.split())
 
 
-def file_of(utterance: Utterance, folder: Path) -> Path:
+def file_of(utterance: PlannedUtterance, folder: Path) -> Path:
     return folder / f"{utterance.number:05d}.flac"
 
 
-def speak(utterance: Utterance, folder: Path) -> float:
+def speak(utterance: PlannedUtterance, folder: Path) -> float:
     """Write one FLAC file at 16 kHz where it is not there yet; returns its duration in seconds."""
     path = file_of(utterance, folder)
     if not path.is_file():
@@ -173,7 +172,7 @@ def speak(utterance: Utterance, folder: Path) -> float:
     return float(soundfile.info(path).duration)
 
 
-def espeak_command(utterance: Utterance, output: Path) -> list[str]:
+def espeak_command(utterance: PlannedUtterance, output: Path) -> list[str]:
     spelt = all(word in CLASS_OF for word in utterance.text.split())
     # alone, `A` is the article to espeak-ng; [[eI]] is its notation for the letter's name
     words = ["[[eI]]" if word == "A" and spelt else word.lower() for word in utterance.text.split()]
@@ -182,7 +181,7 @@ def espeak_command(utterance: Utterance, output: Path) -> list[str]:
     return ["espeak-ng", "-v", utterance.voice, "-s", str(rate), "-p", str(pitch), "-w", str(output), text]
 
 
-def flite_command(utterance: Utterance, output: Path) -> list[str]:
+def flite_command(utterance: PlannedUtterance, output: Path) -> list[str]:
     text = (", " if utterance.commas else " ").join(utterance.text.split())
     settings = {"duration_stretch": 1 / utterance.speed, "int_f0_target_mean": 110 * utterance.pitch}
     sets = [part for name, value in settings.items() for part in ("--setf", f"{name}={value:.3f}")]

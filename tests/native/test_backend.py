@@ -93,7 +93,7 @@ def test_a_library_of_another_version_is_named(
 ) -> None:
     native.open_library.cache_clear()
     monkeypatch.setattr(native, "ABI_VERSION", 99)
-    with pytest.raises(EdgeAsrError, match=r"libedge_asr\.so: speaks version 1, expected 99"):
+    with pytest.raises(EdgeAsrError, match=r"libedge_asr\.so: speaks version 2, expected 99"):
         choose.open_backend(tiny_pte, name="native")
 
 

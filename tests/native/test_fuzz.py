@@ -173,6 +173,8 @@ def test_misuse_of_the_c_abi_is_answered(sanitized: Build, tiny_pte: Path, folde
     program = compile_driver(sanitized, "abuse_abi", folder, "mutate.cpp")
     said = run_sanitized(program, tiny_pte, export_breaking(folder / "breaking.pte"))
     assert said == "every misuse has its answer\n"
+    decoder = compile_driver(sanitized, "abuse_decoder", folder, "mutate.cpp")
+    assert run_sanitized(decoder, tiny_pte) == "every misuse has its answer\n"
 
 
 def test_programs_beside_each_other_are_alike_bit_for_bit(

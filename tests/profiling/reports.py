@@ -8,12 +8,12 @@ from edge_asr.profiling.report import (
     Distribution,
     Energy,
     Latency,
+    MeasurementProtocol,
     Memory,
     Pass,
-    Protocol,
     Report,
-    Result,
     Setting,
+    SettingResult,
     Snapshot,
     Verdict,
 )
@@ -33,7 +33,7 @@ def make_result(
     mj_per_audio_s: float | None = None,
     file_bytes: int = 6_000_000,
     step_ms: float | None = 4.0,
-) -> Result:
+) -> SettingResult:
     """100 s of audio in 100 frames; without a real-time factor, emulated."""
     steps = None if step_ms is None else spread(step_ms)
     latency = None
@@ -42,7 +42,7 @@ def make_result(
             spread(30.0), spread(40.0), spread(9.0), steps, None, None, None, spread(5.0), rtf, None, None
         )
     measured = mj_per_audio_s is not None
-    return Result(
+    return SettingResult(
         setting=Setting(name, "edge-asr-run", "executorch 1.5.1", "model.pte", "cd" * 32, "int8", 0.7),
         audio_s=100.0,
         frames=100,
@@ -68,7 +68,7 @@ def make_result(
 
 
 def make_report(
-    *results: Result,
+    *results: SettingResult,
     target: str = "local",
     machine: str = "aarch64",
     cpu: str = "Cortex-A76",
@@ -86,7 +86,7 @@ def make_report(
         conditions=Conditions(
             target, emulated, machine, cpu, 4, "Linux 6.1", None, threads, None, snapshot, snapshot, {"edge_asr": "1"}
         ),
-        protocol=Protocol(1, 3, 1, 5, True, 0.0, 10, recordings_sha256, references_sha256),
+        protocol=MeasurementProtocol(1, 3, 1, 5, True, 0.0, 10, recordings_sha256, references_sha256),
         results=results,
         ratios=(),
         wer_changes=(),

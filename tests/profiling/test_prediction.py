@@ -8,26 +8,26 @@ import pytest
 
 from edge_asr.profiling import figures
 from edge_asr.profiling.prediction import SpeedUp, predicted_speed_up, speed_up, upper_share
-from edge_asr.profiling.report import Ratio, Report, Result
+from edge_asr.profiling.report import Ratio, Report, SettingResult
 from tests.profiling.reports import make_report, make_result, spread
 
 COMPUTE = Ratio("gate 0.7", "off", "compute", 0.5, (0.45, 0.55), 3)
 FRAMES = 100
 
 
-def gated(kept_frames: int = 30) -> Result:
+def gated(kept_frames: int = 30) -> SettingResult:
     """A step that skips the upper stack takes 1 ms."""
     result = make_result("gate 0.7", kept_frames=kept_frames)
     assert result.latency
     return replace(result, latency=replace(result.latency, warm_step_skipped_ms=spread(1.0)))
 
 
-def ungated() -> Result:
+def ungated() -> SettingResult:
     """A step takes 4 ms."""
     return make_result("off", kept_frames=FRAMES, step_ms=4.0)
 
 
-def report(*results: Result) -> Report:
+def report(*results: SettingResult) -> Report:
     return replace(make_report(*results), ratios=(COMPUTE,))
 
 

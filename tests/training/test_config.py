@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 import edge_asr.training
+from edge_asr import shipped
+from edge_asr.commands.train import DEFAULT_CONFIG
 from edge_asr.errors import EdgeAsrError
 from edge_asr.model.config import EncoderConfig
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
 from edge_asr.training.config import RunConfig, read_config
 
-CONFIGS = sorted((Path(edge_asr.training.__file__).parent / "configs").glob("**/*.toml"))
+CONFIGS_FOLDER = Path(edge_asr.training.__file__).parent / "configs"
+CONFIGS = sorted(CONFIGS_FOLDER.glob("**/*.toml"))
 
 
 def write(folder: Path, text: str) -> Path:
@@ -119,3 +122,21 @@ def test_committed_configurations_make_a_model(path: Path) -> None:
     assert left % encoder.chunk_frames == 0  # the chunk that is exported
     for frames in config.training.chunk_frames:  # training takes longer ones too, whose left context is a part of one
         assert max(left, frames) % min(left, frames) == 0
+
+
+@pytest.mark.parametrize("name", shipped.CHECKPOINTS.values())
+def test_a_shipped_checkpoint_has_a_configuration_of_its_name(name: str) -> None:
+    assert (CONFIGS_FOLDER / name).with_suffix(".toml") in CONFIGS
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_configuration_starts_from_the_run_of_another(path: Path) -> None:
+    """A run's folder has its configuration's name."""
+    start = read_config(path).training.start_from
+    assert not start or CONFIGS_FOLDER / f"{start}.toml" in CONFIGS
+
+
+def test_the_default_needs_no_data_but_an4() -> None:
+    training = read_config(DEFAULT_CONFIG).training
+    assert (training.manifests, training.start_from) == (("an4/train.jsonl",), "")
+    assert DEFAULT_CONFIG in CONFIGS

@@ -2,10 +2,11 @@
  *
  * An edge_asr_model is a checked file and what it says about itself: read-only, to be shared by any number of threads.
  * An edge_asr_program is the model loaded for running. It holds the state of ONE stream: use it from one thread at a
- * time, and load another for a second stream. An edge_asr_stream owns a program and decodes what it says.
+ * time, and load another for a second stream. An edge_asr_stream owns a program and a decoder: samples in, words out.
+ * An edge_asr_decoder makes words of the steps of one stream, for a host that calls the steps itself.
  *
  * Every function that can fail returns an edge_asr_status and, where `error` is not NULL, one line for the user in it.
- * Strings are UTF-8. Pointers that are handed out stay valid until the next call on the same object.
+ * Strings are UTF-8. Pointers that functions return stay valid until the next call on the same object.
  */
 #ifndef EDGE_ASR_H
 #define EDGE_ASR_H
@@ -23,12 +24,13 @@ extern "C" {
 #define EDGE_ASR_API
 #endif
 
-#define EDGE_ASR_ABI_VERSION 1
+#define EDGE_ASR_ABI_VERSION 2
 #define EDGE_ASR_NEVER_SKIP 1.0f /* the threshold that keeps every frame */
 #define EDGE_ASR_DEFAULT_THRESHOLD (-1.0f) /* the one the file names */
 
 typedef struct edge_asr_model edge_asr_model;
 typedef struct edge_asr_program edge_asr_program;
+typedef struct edge_asr_decoder edge_asr_decoder;
 typedef struct edge_asr_stream edge_asr_stream;
 
 typedef enum {
@@ -77,7 +79,7 @@ EDGE_ASR_API void edge_asr_model_close(edge_asr_model *model); /* may come befor
 /* Outputs of one step (see edge_asr/contract.py); the arrays belong to the program and live until its next call. */
 typedef struct {
   const float *partial;  /* [chunk_frames, vocabulary] log probabilities of the intermediate head */
-  const float *keep;     /* [chunk_frames] 1 where the frame was handed to the upper stack */
+  const float *keep;     /* [chunk_frames] 1 where the frame is kept for the upper stack */
   const float *final;    /* [rows, vocabulary] log probabilities of the final head */
   const int64_t *index;  /* [rows] frame of the stream that each row of `final` belongs to */
   int32_t rows;          /* 2 * chunk_frames at most; 0 where the upper stack did not run */
@@ -96,13 +98,37 @@ EDGE_ASR_API void edge_asr_program_close(edge_asr_program *program);
 
 typedef struct {
   const char *text;
-  double start_s;   /* start of the frame that emitted its first piece */
-  double end_s;     /* end of the last frame that emitted its last piece, or of the audio where that comes first */
-  float confidence; /* 0 to 1: geometric mean over its pieces of the piece's highest frame probability */
+  double start_s;    /* start of the frame that emitted its first piece */
+  double end_s;      /* end of the last frame that emitted its last piece, or of the audio where that comes first */
+  double confidence; /* 0 to 1: geometric mean over its pieces of the piece's highest frame probability */
 } edge_asr_word;
 
+/* They live until the next call on the decoder. */
 typedef struct {
-  const uint8_t *keep; /* [frames] 1 where the frame was handed to the upper stack */
+  const edge_asr_word *words;
+  size_t count;
+} edge_asr_words;
+
+/* The decoder of one stream that a host steps itself. It takes every step's outputs, in order, and keeps no pointer. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_open(const edge_asr_model *model, edge_asr_decoder **decoder,
+                                                   edge_asr_error *error);
+/* samples: real ones in the step's chunk; only the last chunk of a stream may end within a frame. new_words will not
+ * change any more. A refused argument leaves the decoder as it was. After any other failure, only restart and close are
+ * allowed. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_add(edge_asr_decoder *decoder, const edge_asr_step *step, int32_t samples,
+                                                  edge_asr_words *new_words, edge_asr_error *error);
+/* The words that follow the final ones and may change. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_partial_words(edge_asr_decoder *decoder, edge_asr_words *partial_words,
+                                                            edge_asr_error *error);
+/* The stream has ended and no frame waits: the last word is final. After it, only restart and close are allowed. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_finish(edge_asr_decoder *decoder, edge_asr_words *new_words,
+                                                     edge_asr_error *error);
+/* The next step is the first of a new stream. */
+EDGE_ASR_API edge_asr_status edge_asr_decoder_restart(edge_asr_decoder *decoder, edge_asr_error *error);
+EDGE_ASR_API void edge_asr_decoder_close(edge_asr_decoder *decoder);
+
+typedef struct {
+  const uint8_t *keep; /* [frames] 1 where the frame is kept for the upper stack */
   int32_t frames;      /* real frames of the step */
   int32_t upper_ran;
   int64_t waiting;
@@ -111,7 +137,7 @@ typedef struct {
 
 typedef struct {
   int64_t frames;      /* frames of audio */
-  int64_t kept_frames; /* of them, handed to the upper stack */
+  int64_t kept_frames; /* of them, kept for the upper stack */
   int64_t upper_runs;  /* steps in which the upper stack ran */
   int64_t steps;
   double audio_s;   /* seconds of audio consumed by the steps, padding excluded */

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "decoder.h"
 #include "edge_asr.h"
 #include "failure.h"
 #include "model.h"
@@ -18,6 +19,10 @@ struct edge_asr_model {
 
 struct edge_asr_program {
   std::unique_ptr<edge_asr::Program> program;
+};
+
+struct edge_asr_decoder {
+  edge_asr::Decoder decoder;
 };
 
 struct edge_asr_stream {
@@ -139,6 +144,54 @@ edge_asr_status edge_asr_program_reset(edge_asr_program* program, edge_asr_error
 }
 
 void edge_asr_program_close(edge_asr_program* program) { delete program; }
+
+edge_asr_status edge_asr_decoder_open(const edge_asr_model* model, edge_asr_decoder** decoder, edge_asr_error* error) {
+  return guarded(error, [&] {
+    require(decoder != nullptr, "decoder");
+    *decoder = nullptr;
+    require(model != nullptr, "model");
+    *decoder = new edge_asr_decoder{edge_asr::Decoder(model->model->metadata())};
+  });
+}
+
+edge_asr_status edge_asr_decoder_add(edge_asr_decoder* decoder, const edge_asr_step* step, int32_t samples,
+                                     edge_asr_words* new_words, edge_asr_error* error) {
+  return guarded(error, [&] {
+    require(new_words != nullptr, "new_words");
+    *new_words = {};
+    require(decoder != nullptr, "decoder");
+    require(step != nullptr, "step");
+    *new_words = decoder->decoder.add(*step, samples);
+  });
+}
+
+edge_asr_status edge_asr_decoder_partial_words(edge_asr_decoder* decoder, edge_asr_words* partial_words,
+                                               edge_asr_error* error) {
+  return guarded(error, [&] {
+    require(partial_words != nullptr, "partial_words");
+    *partial_words = {};
+    require(decoder != nullptr, "decoder");
+    *partial_words = decoder->decoder.partial_words();
+  });
+}
+
+edge_asr_status edge_asr_decoder_finish(edge_asr_decoder* decoder, edge_asr_words* new_words, edge_asr_error* error) {
+  return guarded(error, [&] {
+    require(new_words != nullptr, "new_words");
+    *new_words = {};
+    require(decoder != nullptr, "decoder");
+    *new_words = decoder->decoder.finish();
+  });
+}
+
+edge_asr_status edge_asr_decoder_restart(edge_asr_decoder* decoder, edge_asr_error* error) {
+  return guarded(error, [&] {
+    require(decoder != nullptr, "decoder");
+    decoder->decoder.restart();
+  });
+}
+
+void edge_asr_decoder_close(edge_asr_decoder* decoder) { delete decoder; }
 
 edge_asr_status edge_asr_stream_open(const edge_asr_model* model, float threshold, edge_asr_stream** stream,
                                      edge_asr_error* error) {

@@ -8,17 +8,13 @@
 #include <string>
 #include <utility>
 
+#include "decoder.h"
 #include "failure.h"
 
 namespace edge_asr {
 namespace {
 
 constexpr float kLargestSample = 64.0F;  // float audio may exceed 1 a little; beyond this it was scaled as integers are
-
-void view(const std::vector<Word>& words, std::vector<edge_asr_word>& views) {
-  views.clear();
-  for (const Word& word : words) views.push_back({word.text.c_str(), word.start_s, word.end_s, word.confidence});
-}
 
 template <typename... Values>
 std::string format(const char* pattern, Values... values) {

@@ -131,7 +131,7 @@ void TimeLine::append(std::vector<Span>&& spans, std::vector<Word>& words) const
   for (Span& span : spans) {
     const std::int64_t end = std::min((span.last_frame + 1) * frame_samples_, samples_);
     words.push_back({std::move(span.text), static_cast<double>(span.first_frame * frame_samples_) / sample_rate_hz_,
-                     static_cast<double>(end) / sample_rate_hz_, static_cast<float>(span.confidence)});
+                     static_cast<double>(end) / sample_rate_hz_, span.confidence});
   }
 }
 

@@ -18,7 +18,7 @@ struct Word {
   std::string text;
   double start_s;
   double end_s;  // never after the audio's end
-  float confidence;
+  double confidence;
 };
 
 // A kept frame on the line.

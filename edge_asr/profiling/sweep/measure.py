@@ -9,11 +9,11 @@ from edge_asr.profiling.conditions import describe_device, read_device
 from edge_asr.profiling.contenders import Contender
 from edge_asr.profiling.recordings import Recordings
 from edge_asr.profiling.sweep.journal import Journal
-from edge_asr.profiling.sweep.run import Session, take_passes
+from edge_asr.profiling.sweep.run import SweepSession, take_passes
 
 
 def measure(
-    session: Session,
+    session: SweepSession,
     contenders: Sequence[Contender],
     recordings: Recordings,
     journal: Journal,
@@ -34,7 +34,7 @@ def measure(
             journal.set_conditions(seen)
 
 
-def own_cpu_s(session: Session) -> float:
+def own_cpu_s(session: SweepSession) -> float:
     """CPU time that the measurement has used on the target."""
     here = time.process_time() if session.target.name == "local" else 0.0
     return session.runners_cpu_s + here

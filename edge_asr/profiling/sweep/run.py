@@ -23,7 +23,7 @@ PASS_AUDIO_S = 120.0  # that a pass hears at least: short sets are heard again a
 
 
 @dataclass
-class Session:
+class SweepSession:
     """One go at a sweep, from its start to its end or interruption."""
 
     target: Target
@@ -65,7 +65,7 @@ class Session:
 
 
 def take_passes(
-    session: Session,
+    session: SweepSession,
     contenders: Sequence[Contender],
     recordings: Recordings,
     passes: int,
@@ -116,7 +116,7 @@ def turned(contenders: Sequence[Contender], number: int) -> list[Contender]:
 
 
 @contextmanager
-def left_out(session: Session, contender: Contender) -> Iterator[None]:
+def left_out(session: SweepSession, contender: Contender) -> Iterator[None]:
     try:
         yield
     except EdgeAsrError as error:

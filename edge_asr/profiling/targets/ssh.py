@@ -12,13 +12,12 @@ from typing import Any
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.bundle import MODEL, RUNNER, make_bundle
-from edge_asr.native.target import TARGETS
-from edge_asr.native.target import Target as Machine
+from edge_asr.native.target import TARGETS, BuildTarget
 from edge_asr.profiling.targets.emulation import emulated_machine
 from edge_asr.profiling.targets.protocol import RunRequest
 from edge_asr.profiling.targets.runner_line import parse_line, runner_arguments
 from edge_asr.profiling.targets.shell_files import ShellFiles
-from edge_asr.profiling.targets.ssh_connection import LOST, ORPHAN_AFTER_S, Address, Connection, Session
+from edge_asr.profiling.targets.ssh_connection import LOST, ORPHAN_AFTER_S, Address, Connection, RemoteProcess
 from edge_asr.profiling.targets.tar_stream import Named, Tell, send, size_of
 
 CANNOT_EXECUTE, NOT_FOUND = 126, 127  # exit statuses of a shell
@@ -85,7 +84,7 @@ class SshTarget:
             raise self._gone() if not self._connection.is_up() else EdgeAsrError(f"{self.name}: it has no /proc/uptime")
         return uptime_s
 
-    def _lines(self, session: Session, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def _lines(self, session: RemoteProcess, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         assert session.process.stdout
         lines = 0
         for line in session.process.stdout:
@@ -117,7 +116,7 @@ class SshTarget:
             if code:
                 raise EdgeAsrError(f"{self.name}: {self._start_trouble(code, session.complaint(), facts.glibc)}")
 
-    def _machine(self) -> Machine:
+    def _machine(self) -> BuildTarget:
         """What the bundle must be for. Raises EdgeAsrError."""
         system, _, machine = (self.files.ask("uname -sm") or "").strip().partition(" ")
         wanted = emulated_machine(self.prefix) or machine

@@ -97,12 +97,12 @@ class Connection:
         return self._ssh(options, ["sh"] if script is None else ["sh", "-c", script], complaints)
 
     @contextmanager
-    def session(self, script: str) -> Iterator[Session]:
+    def session(self, script: str) -> Iterator[RemoteProcess]:
         """The same, ended in any case. Its stdin stays open until then."""
         with tempfile.TemporaryFile() as complaints:
             process = self.start(script, complaints)
             try:
-                yield Session(process, complaints)
+                yield RemoteProcess(process, complaints)
             finally:
                 end_shell(process)
 
@@ -163,7 +163,7 @@ OPTIONS = [
 
 
 @dataclass(frozen=True)
-class Session:
+class RemoteProcess:
     """A process there."""
 
     process: subprocess.Popen[bytes]

@@ -1,60 +1,33 @@
 // What a caller of the C ABI can do wrong, short of lying about the size of its arrays: a status and a line, and what
 // was right before goes on. usage: abuse_abi MODEL BREAKING, where BREAKING is a program that breaks its contract
-// when the first sample of a chunk asks for it; see tests/native/breaking_program.py.
+// when the first sample of a chunk asks for it; see tests/native/programs.py.
 #include <sched.h>
 
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "abuse.h"
 #include "edge_asr.h"
-#include "mutate.h"
 
 namespace {
 
+using abuse::error;
+using abuse::kMax;
+using abuse::kMin;
+using abuse::noise;
+using abuse::opened;
+using abuse::streaming;
+
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr std::int32_t kMin = std::numeric_limits<std::int32_t>::min();
-constexpr std::int32_t kMax = std::numeric_limits<std::int32_t>::max();
 
-edge_asr_error error;
 edge_asr_update update;
 edge_asr_step result;
-
-[[noreturn]] void failed(int line, const std::string& what) {
-  std::fprintf(stderr, "abuse_abi.cpp:%d: %s (last message: %s)\n", line, what.c_str(), error.message);
-  std::exit(1);
-}
-
-void expect(int line, bool good, const char* what) {
-  if (!good) failed(line, what);
-}
-
-// A status, and a line where it is an error.
-void expect(int line, edge_asr_status found, edge_asr_status wanted, const char* what) {
-  if (found != wanted) failed(line, std::string(what) + " gives status " + std::to_string(found));
-  const std::string message = error.message;
-  if (message.empty() != (wanted == EDGE_ASR_OK)) failed(line, std::string(what) + ": no line, or one without need");
-  if (message.find('\n') != std::string::npos) failed(line, std::string(what) + ": two lines");
-}
-
-#define OK(call) expect(__LINE__, call, EDGE_ASR_OK, #call)
-#define REFUSED(call) expect(__LINE__, call, EDGE_ASR_BAD_ARGUMENT, #call)
-#define FAILS(call) expect(__LINE__, call, EDGE_ASR_FAILED, #call)
-#define HOLDS(what) expect(__LINE__, what, #what)
-
-std::vector<float> noise(std::size_t samples, std::uint64_t seed) {
-  fuzz::Chance chance(seed);
-  std::vector<float> pcm(samples);
-  for (float& sample : pcm) sample = static_cast<float>(chance.below(2'001)) / 1'000.0F - 1.0F;
-  return pcm;
-}
 
 std::string said() {
   std::string text;
@@ -68,20 +41,6 @@ std::string heard(edge_asr_stream* stream, const std::vector<float>& pcm) {
   std::string text = said();
   OK(edge_asr_stream_finish(stream, &update, &error));
   return text + said() + std::to_string(update.counters.kept_frames) + "/" + std::to_string(update.counters.frames);
-}
-
-edge_asr_model* opened(const char* path) {
-  edge_asr_model* model = nullptr;
-  OK(edge_asr_model_open(path, &model, &error));
-  HOLDS(model != nullptr);
-  return model;
-}
-
-edge_asr_stream* streaming(const edge_asr_model* model, float threshold = EDGE_ASR_DEFAULT_THRESHOLD) {
-  edge_asr_stream* stream = nullptr;
-  OK(edge_asr_stream_open(model, threshold, &stream, &error));
-  HOLDS(stream != nullptr);
-  return stream;
 }
 
 void threads() {
@@ -142,7 +101,7 @@ void paths() {
   edge_asr_model* model = nullptr;
   const std::string wrong[]{"/nowhere/model.pte", "/", "/dev/null", "", "\xFF\xFE\x01.pte", std::string(10'000, 'x')};
   for (const std::string& path : wrong) {
-    expect(__LINE__, edge_asr_model_open(path.c_str(), &model, &error), EDGE_ASR_BAD_FILE, "a path to no model");
+    BAD_FILE(edge_asr_model_open(path.c_str(), &model, &error));
     HOLDS(model == nullptr);
   }
   HOLDS(edge_asr_model_open("/nowhere/model.pte", &model, nullptr) == EDGE_ASR_BAD_FILE);

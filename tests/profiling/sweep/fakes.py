@@ -13,7 +13,7 @@ from edge_asr.profiling.meters.none import NoMeter
 from edge_asr.profiling.recordings import Recordings
 from edge_asr.profiling.report import Setting
 from edge_asr.profiling.sweep.journal import Circumstances, Journal
-from edge_asr.profiling.sweep.run import Session
+from edge_asr.profiling.sweep.run import SweepSession
 from edge_asr.profiling.targets.local import LocalTarget
 
 REFERENCES = ("ONE TWO", "THREE FOUR")
@@ -77,8 +77,8 @@ def recordings(texts: tuple[str, ...] | None = REFERENCES, audio_s: float = 120.
     return Recordings(waves(), texts, audio_s, CIRCUMSTANCES.recordings_sha256)
 
 
-def session() -> Session:
-    return Session(LocalTarget(), NoMeter("there is none"))
+def session() -> SweepSession:
+    return SweepSession(LocalTarget(), NoMeter("there is none"))
 
 
 def journal(folder: Path) -> Journal:

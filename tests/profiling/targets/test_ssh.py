@@ -21,7 +21,7 @@ import pytest
 from edge_asr.errors import EdgeAsrError
 from edge_asr.native.build import Build
 from edge_asr.native.bundle import RUNNER, Facts, make_bundle
-from edge_asr.native.target import Target as Machine
+from edge_asr.native.target import BuildTarget
 from edge_asr.profiling.targets import ssh as ssh_target
 from edge_asr.profiling.targets.protocol import RunRequest
 from edge_asr.profiling.targets.ssh import SshTarget
@@ -407,7 +407,7 @@ def test_a_c_library_that_is_too_old(
 ) -> None:
     """The loader itself refuses a runner that asks for a C library of the future."""
 
-    def for_the_future(machine: Machine, output: Path, model: Path, **options: Any) -> Facts:
+    def for_the_future(machine: BuildTarget, output: Path, model: Path, **options: Any) -> Facts:
         facts = make_bundle(machine, output, model, **options)
         content = (output / RUNNER).read_bytes()
         assert b"GLIBC_2.34" in content

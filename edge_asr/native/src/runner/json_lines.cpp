@@ -38,7 +38,7 @@ Json new_words_of(const edge_asr_update& update) {
   Json words = Json::array();
   for (std::size_t i = 0; i < update.new_word_count; ++i) {
     const edge_asr_word& word = update.new_words[i];
-    words.push_back(word_of({word.text, word.start_s, word.end_s, static_cast<double>(word.confidence)}));
+    words.push_back(word_of({word.text, word.start_s, word.end_s, word.confidence}));
   }
   return words;
 }

@@ -22,7 +22,7 @@ bool Transcript::take(const edge_asr_update& update, double call_ms) {
   has_words = has_words || update.new_word_count > 0;
   for (std::size_t i = 0; keeps_words && i < update.new_word_count; ++i) {
     const edge_asr_word& word = update.new_words[i];
-    words.push_back({word.text, word.start_s, word.end_s, static_cast<double>(word.confidence)});
+    words.push_back({word.text, word.start_s, word.end_s, word.confidence});
   }
   if (keeps_words) text += new_text;
   for (std::size_t i = 0; keeps_steps && i < update.step_count; ++i) {

@@ -22,7 +22,7 @@ interface Program : AutoCloseable {
 class Step(
     /** [chunkFrames, vocabulary] log probabilities of the intermediate head, row after row. */
     val partial: FloatArray,
-    /** [chunkFrames] whether the frame was handed to the upper stack. */
+    /** [chunkFrames] whether the frame is kept for the upper stack. */
     val keep: BooleanArray,
     /** [index.size, vocabulary] log probabilities of the final head; [Metadata.blockFrames] rows at most. */
     val final: FloatArray,

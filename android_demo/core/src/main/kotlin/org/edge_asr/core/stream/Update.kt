@@ -16,7 +16,7 @@ data class Counters(
 
 /** One step, for those who watch the gate at work. */
 class StepInfo(
-    /** Of the step's real frames: true where handed to the upper stack. */
+    /** Of the step's real frames: true where kept for the upper stack. */
     val keep: BooleanArray,
     val upperRan: Boolean,
     val waiting: Int,
