@@ -140,21 +140,27 @@ def tiny_pte(tiny_checkpoint: Path, shared_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def family_file(shared_folder: Path) -> Callable[[str], Path]:
-    """By a name of `tests.families.SMALL`: that encoder as an fp32 `.pte`. Beside it lie its checkpoint
-    (`.safetensors`) and what the export has shown (`.json`)."""
+    """By a name of `tests.families.SMALL`: that encoder as an fp32 `.pte` whose gate has work to do. Beside it lie its
+    checkpoint (`.safetensors`) and what the export has shown (`.json`)."""
     return lambda name: made_once(shared_folder / f"{name}.pte", lambda path: save_family(name, path))
 
 
 def save_family(name: str, path: Path) -> None:
+    import torch
+
     from edge_asr.model.checkpoint import Checkpoint, save_checkpoint
     from edge_asr.tokens import Tokens
     from edge_asr_export.build import build
-    from tests.families import small
+    from edge_asr_export.verify import verification_audio
+    from tests.families import a_threshold, small
 
     encoder = small(name)
+    samples = torch.from_numpy(verification_audio(encoder.spec.sample_rate_hz))
+    with torch.no_grad():
+        threshold = a_threshold(encoder, samples, 0.3)
     pieces = ("<blank>", *(f"▁{number}" for number in range(1, encoder.spec.vocabulary)))
     checkpoint = path.with_suffix(".safetensors")
-    save_checkpoint(checkpoint, Checkpoint(encoder, Tokens(pieces, 0), default_threshold=0.5))
+    save_checkpoint(checkpoint, Checkpoint(encoder, Tokens(pieces, 0), threshold))
     report = build(checkpoint, path, precision="fp32").to_dict()
     path.with_suffix(".json").write_text(json.dumps(report), encoding="utf-8")
 

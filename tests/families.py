@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
-from edge_asr.model.gated import GatedCtc
+from edge_asr.model.gated import EncoderOutput, GatedCtc
 from edge_asr.model.moonshine import MoonshineEncoder
 from edge_asr.model.moonshine_config import MoonshineConfig
 from edge_asr.model.parakeet import ParakeetEncoder
@@ -98,3 +99,23 @@ def small(name: str) -> GatedCtc:
             if "head" in key and value.dim() == 2:
                 value *= 8  # opinions
     return encoder
+
+
+def run_whole(encoder: GatedCtc, samples: Tensor, frames: int, threshold: float) -> EncoderOutput:
+    spec = encoder.spec
+    padded_frames = -(-frames // spec.chunk_frames) * spec.chunk_frames
+    padded = torch.zeros(1, padded_frames * spec.frame_samples)
+    padded[0, : len(samples)] = samples
+    counts = torch.tensor([frames])
+    features = encoder.features(padded, counts, spec.chunk_frames)
+    output: EncoderOutput = encoder(features, counts, torch.tensor([threshold]), spec.chunk_frames)
+    return output
+
+
+def a_threshold(encoder: GatedCtc, samples: Tensor, share: float) -> float:
+    """With which about this share of the frames are spikes: half-way between two blank probabilities."""
+    frames = -(-len(samples) // encoder.spec.frame_samples)
+    intermediate = run_whole(encoder, samples, frames, 1.0).intermediate[0, :frames]
+    ordered = intermediate[:, encoder.spec.blank_id].exp().sort().values
+    at = int(share * frames)
+    return float(ordered[at - 1 : at + 1].mean())

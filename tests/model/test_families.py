@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from edge_asr.model.gated import SKIPPED_LOG_PROB, EncoderOutput, GatedCtc
+from edge_asr.model.gated import SKIPPED_LOG_PROB, GatedCtc
 from edge_asr.model.registry import FAMILIES
 from edge_asr.tokens import Tokens
 from edge_asr_export.program import StreamingProgram
-from tests.families import SMALL, small
+from tests.families import SMALL, a_threshold, run_whole, small
 
 FRAMES = 203  # the last chunk is not full
 
@@ -67,25 +67,6 @@ def stream_of(program: StreamingProgram, step: int, samples: Tensor, frames: int
         keeps.append(keep[:count] > 0.5)
         final[index[index >= 0]] = rows[index >= 0]
     return Stream(torch.cat(partials), torch.cat(keeps), final)
-
-
-def run_whole(encoder: GatedCtc, samples: Tensor, frames: int, threshold: float) -> EncoderOutput:
-    spec = encoder.spec
-    padded_frames = -(-frames // spec.chunk_frames) * spec.chunk_frames
-    padded = torch.zeros(1, padded_frames * spec.frame_samples)
-    padded[0, : len(samples)] = samples
-    counts = torch.tensor([frames])
-    features = encoder.features(padded, counts, spec.chunk_frames)
-    output: EncoderOutput = encoder(features, counts, torch.tensor([threshold]), spec.chunk_frames)
-    return output
-
-
-def a_threshold(encoder: GatedCtc, samples: Tensor, share: float) -> float:
-    """With which about this share of the frames are spikes: half-way between two blank probabilities."""
-    intermediate = run_whole(encoder, samples, FRAMES, 1.0).intermediate[0, :FRAMES]
-    ordered = intermediate[:, encoder.spec.blank_id].exp().sort().values
-    at = int(share * FRAMES)
-    return float(ordered[at - 1 : at + 1].mean())
 
 
 @pytest.fixture
