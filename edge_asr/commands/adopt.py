@@ -10,6 +10,7 @@ import click
 from edge_asr.commands.export import require_writable
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
+from edge_asr.manifest import read_manifest
 from edge_asr.terminal.options import json_option
 from edge_asr.terminal.screen import print_json, print_rows, stages
 
@@ -44,8 +45,29 @@ CUT = "{cut}"
     metavar="FILE",
     help="A sentencepiece model: what the outputs of a source without a CTC head stand for. Default: English letters.",
 )
+@click.option(
+    "--learn-pieces",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Learn so many pieces on the texts of --texts instead, and write them beside the checkpoint.",
+)
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="MANIFEST",
+    help="With --learn-pieces: what the model will be trained on. May be repeated.",
+)
 @json_option
-def command(source: str, cuts: tuple[int, ...], output: Path, pieces: Path | None, as_json: bool) -> None:
+def command(
+    source: str,
+    cuts: tuple[int, ...],
+    output: Path,
+    pieces: Path | None,
+    learn_pieces: int | None,
+    texts: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Cut a pretrained encoder in two and write it as a checkpoint.
 
     SOURCE is a Hugging Face folder (config.json, model.safetensors, vocabulary), or a name on the Hub.
@@ -59,7 +81,7 @@ def command(source: str, cuts: tuple[int, ...], output: Path, pieces: Path | Non
     \b
     Examples:
       edge-asr adopt ./wav2vec2-base-960h --cut 4 -o start.safetensors
-      edge-asr adopt UsefulSensors/moonshine-tiny --cut 2 -o start.safetensors
+      edge-asr adopt UsefulSensors/moonshine-tiny --cut 2 --learn-pieces 256 --texts train.jsonl -o start.safetensors
       edge-asr adopt ./moonshine-tiny --cut 2 --cut 3 --cut 4 -o start-{cut}.safetensors
       edge-asr export start.safetensors -o start.pte
     """
@@ -69,9 +91,15 @@ def command(source: str, cuts: tuple[int, ...], output: Path, pieces: Path | Non
         require_writable(path)
         if path.exists() and path.resolve().parent == Path(source).resolve():
             raise EdgeAsrError(f"{path}: this is a file of the source: name another")
+    if pieces and learn_pieces:
+        raise click.UsageError("--pieces and --learn-pieces exclude each other")
+    if bool(learn_pieces) != bool(texts):
+        raise click.UsageError("--learn-pieces and --texts come together")
     from edge_asr.adoption.adopt import adopt  # needs torch
     from edge_asr.model.checkpoint import save_checkpoint
 
+    if learn_pieces:
+        pieces = learnt(learn_pieces, texts, output)
     reports = []
     for cut, path in outputs.items():
         with stages("adopting") as progress:
@@ -84,6 +112,15 @@ def command(source: str, cuts: tuple[int, ...], output: Path, pieces: Path | Non
         reports.append(adoption.to_dict() | {"path": str(path)})
     if as_json:
         print_json(reports[0] if len(reports) == 1 else {"adoptions": reports})
+
+
+def learnt(count: int, manifests: tuple[Path, ...], output: Path) -> Path:
+    """A sentencepiece model of the texts of manifests, beside the output."""
+    from edge_asr.training.data import learn_pieces
+
+    prefix = output.with_name(output.name.replace(CUT, "") + ".pieces")
+    learn_pieces([utterance.text for name in manifests for utterance in read_manifest(name)], count, prefix)
+    return prefix.with_name(f"{prefix.name}.model")
 
 
 def outputs_of(output: Path, cuts: tuple[int, ...]) -> dict[int, Path]:

@@ -14,6 +14,7 @@ from edge_asr.adoption.adopt import adopt
 from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
 from edge_asr.tokens import BLANK
+from edge_asr.training.spelling import spelling_of
 from tests.adoption.sources import KINDS, SMALL, model_of, saved
 from tests.outcome import Run
 
@@ -50,6 +51,21 @@ def test_a_model_without_a_head_gets_letters(tmp_path: Path) -> None:
     adoption = adopt(str(tmp_path), cut=2)
     assert len(adoption.checkpoint.tokens.pieces) == 29
     assert {"upper.head.weight", "upper.head.bias"} <= set(adoption.new)
+
+
+def test_pieces_are_learnt_on_the_texts_to_come(run: Run, tmp_path: Path, beep_manifest: Path) -> None:
+    import transformers
+
+    transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**SMALL)).save_pretrained(tmp_path / "source")
+    line = ("adopt", tmp_path / "source", "--cut", 1, "-o", tmp_path / "x.safetensors")
+    assert run(*line, "--learn-pieces", 6, "--texts", beep_manifest).code == 0
+    start = load_checkpoint(tmp_path / "x.safetensors")
+    assert len(start.tokens.pieces) == 7
+    assert start.tokenizer is not None
+    assert start.tokenizer.content == (tmp_path / "x.safetensors.pieces.model").read_bytes()
+    assert start.tokens.to_text(spelling_of(start.tokens, start.tokenizer).encode("BEEP BOP")) == "BEEP BOP"
+    assert "come together" in run(*line, "--learn-pieces", 6).err
+    assert "cannot learn 60 pieces" in run(*line, "--learn-pieces", 60, "--texts", beep_manifest).err
 
 
 def test_the_command_writes_a_checkpoint_and_says_what_it_is(run: Run, tmp_path: Path) -> None:
