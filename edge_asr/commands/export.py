@@ -13,6 +13,7 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
 from edge_asr.manifest import Utterance, read_manifest
 from edge_asr.metrics import ErrorRates, WerDifference
+from edge_asr.profiling.output import check_writable
 from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.shipped import earlier_export
 from edge_asr.terminal.model import checkpoint_or_shipped
@@ -183,12 +184,6 @@ def copy_earlier(checkpoint: Path, output: Path, precision: str, chunk_ms: int |
 
 def require_writable(output: Path) -> None:
     """Tell what is wrong with the output before minutes are spent on it. Raises EdgeAsrError."""
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise EdgeAsrError(f"{output}: the folder {folder} does not exist")
-    if output.is_dir():
-        raise EdgeAsrError(f"{output}: this is a folder: name the file to write")
+    check_writable(output)
     if output.exists() and not output.is_file():
         raise EdgeAsrError(f"{output}: a pipe or device, which a file cannot be written to whole: name a file")
-    if not os.access(folder, os.W_OK):
-        raise EdgeAsrError(f"{output}: the folder {folder} cannot be written")

@@ -45,7 +45,7 @@ def test_a_file_that_is_no_program_is_named(
     run(command, *arguments).assert_fails("bad.pte")
 
 
-@pytest.mark.parametrize(("output", "reason"), [("absent/x.pte", "does not exist"), (".", "folder")])
+@pytest.mark.parametrize(("output", "reason"), [("absent/x.pte", "there is no folder"), (".", "folder")])
 def test_an_output_that_cannot_be_written_is_told_at_once(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, reason: str
 ) -> None:
