@@ -61,7 +61,7 @@ ONEDNN_SHAPES = "60000"  # compiled shapes that oneDNN keeps: batches differ in 
     "--pack",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Do not train: write the configuration's manifests and recordings to DIR as Opus, an hour in 5 MB.",
+    help="Do not train: write the configuration's manifests and recordings to DIR as Opus, an hour in 6 MB.",
 )
 @click.option("--fresh", is_flag=True, help="Start over. A run that is in the folder is moved aside, not deleted.")
 @click.option(
