@@ -26,6 +26,19 @@ class Tokens:
     pieces: tuple[str, ...]  # text of each id; the blank's own entry is never shown
     blank_id: int  # index of CTC's blank
 
+    def as_written(self, text: str) -> str:
+        """A text as the model would say it: in the only case that its pieces have, and, where each letter of a script
+        without spaces is a word, spaced so."""
+        shown = "".join(piece for i, piece in enumerate(self.pieces) if i != self.blank_id)
+        cased = text.upper() if shown.upper() == shown else text.lower() if shown.lower() == shown else text
+        return " ".join("".join(cased.split())) if self.letters_are_words else cased
+
+    @property
+    def letters_are_words(self) -> bool:
+        """Whether every piece is one letter that opens a word, as in Chinese characters."""
+        shown = [piece for i, piece in enumerate(self.pieces) if piece and i != self.blank_id]
+        return all(len(piece) == 2 and piece.startswith(WORD_START) for piece in shown)
+
     def to_text(self, ids: Sequence[int]) -> str:
         """Collapsed ids (no blanks) -> words separated by single spaces."""
         return " ".join("".join(self.pieces[i] for i in ids).replace(WORD_START, " ").split())

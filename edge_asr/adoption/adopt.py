@@ -64,7 +64,7 @@ def adopt(name: str, cut: int, pieces: Path | None = None) -> Adoption:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EdgeAsrError(f"{name}: its config.json does not say what its outputs are ({error})") from None
     if outputs is not None and pieces is not None:
-        raise EdgeAsrError(f"{name}: it has a CTC head with pieces of its own: leave out --pieces")
+        raise EdgeAsrError(f"{name}: it has a CTC head with pieces of its own: leave out --pieces and --learn-pieces")
     vocabulary = of_source(source.folder, source.config, outputs) if outputs else new_vocabulary(pieces)
     weights = Watched(source.weights)
     try:
@@ -75,7 +75,10 @@ def adopt(name: str, cut: int, pieces: Path | None = None) -> Adoption:
         raise EdgeAsrError(f"{name}: cannot be adopted ({reason_of(error)})") from None
     if outputs is not None and any(parameter.startswith("upper.head") for parameter in new):
         raise EdgeAsrError(f"{name}: its config.json names a CTC head that its weights do not hold: fetch it again")
-    return described(model.eval(), source, vocabulary, new, weights.left())
+    try:
+        return described(model.eval(), source, vocabulary, new, weights.left())
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise EdgeAsrError(f"{name}: its dimensions do not make an encoder that runs ({reason_of(error)})") from None
 
 
 class Watched(Mapping[str, Tensor]):

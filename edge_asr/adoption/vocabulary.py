@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asr.errors import EdgeAsrError
+from edge_asr.tokenizer import cutter
 from edge_asr.tokens import BLANK, HUGGING_FACE, SENTENCEPIECE, WORD_START, Tokenizer
 
 DICTIONARY, TOKENIZER, SETTINGS = "vocab.json", "tokenizer.json", "tokenizer_config.json"
@@ -29,6 +30,8 @@ UNSPACED = (
     "MYANMAR",
     "TIBETAN",
 )  # as Unicode names them
+ADDED, SPECIAL = "added_tokens.json", "special_tokens_map.json"  # of what older tokenizers keep beside it
+MARKED = ("BPE", "Unigram")  # models of a tokenizer.json whose pieces say where a word begins
 BYTE_SPACE = "Ġ"  # how byte-level vocabularies write a space
 
 
@@ -57,8 +60,9 @@ def of_source(folder: Path, config: dict[str, Any], outputs: int) -> Vocabulary:
     fit, or where nothing says which output is blank."""
     blank_id = config.get("blank_token_id", config.get("pad_token_id"))
     if (path := folder / DICTIONARY).is_file():
-        settings = read_optional(folder / SETTINGS)
-        tokens = dictionary_tokens(path, read_json(path))
+        settings = read_optional(folder / SPECIAL) | read_optional(folder / SETTINGS)
+        tokens = dictionary_tokens(path, read_json(path)) | read_optional(folder / ADDED)
+        require_one_token_each(path, tokens)
         blank_id = config.get("pad_token_id", tokens.get(text_of(settings.get("pad_token", "<pad>"))))
         return checked(path, dictionary_pieces(tokens, settings), blank_id, outputs)
     if (path := folder / TOKENIZER).is_file():
@@ -68,7 +72,13 @@ def of_source(folder: Path, config: dict[str, Any], outputs: int) -> Vocabulary:
         kind, pieces = SENTENCEPIECE, sentencepiece_pieces(path)
     else:
         raise EdgeAsrError(f"{folder}: no vocabulary in it ({DICTIONARY} or {TOKENIZER}): its outputs mean nothing")
-    return replace(checked(path, pieces, blank_id, outputs), tokenizer=Tokenizer(kind, path.read_bytes()))
+    tokenizer = Tokenizer(kind, path.read_bytes())
+    vocabulary = replace(checked(path, pieces, blank_id, outputs), tokenizer=tokenizer)
+    try:
+        cutter(tokenizer)
+    except EdgeAsrError as error:
+        raise EdgeAsrError(f"{path}: {error}") from None
+    return vocabulary
 
 
 def checked(path: Path, pieces: dict[int, str], blank_id: Any, outputs: int) -> Vocabulary:
@@ -89,11 +99,11 @@ def checked(path: Path, pieces: dict[int, str], blank_id: Any, outputs: int) -> 
 def opening_words(path: Path, pieces: dict[int, str]) -> dict[int, str]:
     """Where no piece opens a word: in a script that is written without spaces each does. Else a stream would be one
     word without an end. Raises EdgeAsrError in any other script."""
-    spaced = next((piece for piece in pieces.values() if any(map(str.isalpha, piece)) and not unspaced(piece)), None)
-    if spaced is not None:
+    lettered = [piece for piece in pieces.values() if any(map(str.isalpha, piece))]
+    if lettered and not any(map(unspaced, lettered)):
         raise EdgeAsrError(
-            f"{path}: no token opens a word, though '{spaced}' is of a script with spaces: name the one that stands "
-            f"between words as word_delimiter_token in {SETTINGS}"
+            f"{path}: no token opens a word, though '{lettered[0]}' is of a script with spaces: "
+            f"name the one that stands between words as word_delimiter_token in {SETTINGS}"
         )
     return {number: f"{WORD_START}{piece}" if piece else "" for number, piece in pieces.items()}
 
@@ -106,6 +116,8 @@ def unspaced(piece: str) -> bool:
 def sentencepiece_pieces(path: Path) -> dict[int, str]:
     import sentencepiece
 
+    if not path.is_file():
+        raise EdgeAsrError(f"{path}: no such file")
     try:
         processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError):
@@ -134,17 +146,23 @@ def dictionary_tokens(path: Path, content: Any) -> dict[str, int]:
         raise EdgeAsrError(f"{path}: a dictionary for each language ({languages}, …): leave the one that is wanted")
     if not isinstance(content, dict) or not all(isinstance(value, int) for value in content.values()):
         raise EdgeAsrError(f"{path}: not a dictionary from tokens to numbers")
-    twice = next((number for number, count in Counter(content.values()).items() if count > 1), None)
-    if twice is not None:
-        both = " and ".join(repr(token) for token, number in content.items() if number == twice)
-        raise EdgeAsrError(f"{path}: output {twice} stands for {both}: mend it")
     return content
+
+
+def require_one_token_each(path: Path, tokens: dict[str, int]) -> None:
+    twice = next((number for number, count in Counter(tokens.values()).items() if count > 1), None)
+    if twice is not None:
+        both = " and ".join(repr(token) for token, number in tokens.items() if number == twice)
+        raise EdgeAsrError(f"{path}: output {twice} stands for {both}: mend it")
 
 
 def tokenizer_pieces(path: Path, content: Any) -> dict[int, str]:
     """Of the tokenizers library's file: BPE, WordPiece or WordLevel have a dictionary, Unigram a list."""
     try:
         vocabulary = content["model"]["vocab"]
+        kind = content["model"].get("type", MARKED[0])
+        if kind not in MARKED or content["model"].get("end_of_word_suffix"):
+            raise EdgeAsrError(f"{path}: a {kind} whose tokens do not say where words begin: it is not taken")
         numbered = vocabulary.items() if isinstance(vocabulary, dict) else ((v[0], i) for i, v in enumerate(vocabulary))
         pieces = {int(number): str(token) for token, number in numbered}
         added = {int(token["id"]): (str(token["content"]), bool(token["special"])) for token in content["added_tokens"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ CUT = "{cut}"
     "--learn-pieces",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Learn so many pieces on the texts of --texts instead, and write them beside the checkpoint.",
+    help="Learn so many pieces on the texts of --texts instead. They travel with the checkpoint.",
 )
 @click.option(
     "--texts",
@@ -89,7 +90,7 @@ def command(
     outputs = outputs_of(output, cuts)
     for path in outputs.values():
         require_writable(path)
-        if path.exists() and path.resolve().parent == Path(source).resolve():
+        if path.exists() and Path(source).is_dir() and is_part_of(path, Path(source)):
             raise EdgeAsrError(f"{path}: this is a file of the source: name another")
     if pieces and learn_pieces:
         raise click.UsageError("--pieces and --learn-pieces exclude each other")
@@ -98,15 +99,17 @@ def command(
     from edge_asr.adoption.adopt import adopt  # needs torch
     from edge_asr.model.checkpoint import save_checkpoint
 
-    if learn_pieces:
-        pieces = learnt(learn_pieces, texts, output)
-    reports = []
-    for cut, path in outputs.items():
-        with stages("adopting") as progress:
-            progress("reading the source")
-            adoption = adopt(source, cut, pieces)
-            progress("writing the checkpoint")
+    with stages("adopting") as progress, tempfile.TemporaryDirectory() as folder:
+        if learn_pieces:
+            progress("learning the pieces")
+            pieces = learnt(learn_pieces, texts, Path(folder))
+        progress("reading the source")
+        adoptions = {path: adopt(source, cut, pieces) for cut, path in outputs.items()}
+        progress("writing")
+        for path, adoption in adoptions.items():
             save_checkpoint(path, adoption.checkpoint)
+    reports = []
+    for path, adoption in adoptions.items():
         if not as_json:
             print_rows(rows_of(adoption, path))
         reports.append(adoption.to_dict() | {"path": str(path)})
@@ -114,13 +117,19 @@ def command(
         print_json(reports[0] if len(reports) == 1 else {"adoptions": reports})
 
 
-def learnt(count: int, manifests: tuple[Path, ...], output: Path) -> Path:
-    """A sentencepiece model of the texts of manifests, beside the output."""
+def is_part_of(path: Path, folder: Path) -> bool:
+    """Whether it lies in the folder, or is what a link there leads to."""
+    return path.parent.resolve() == folder.resolve() or any(
+        path.samefile(part) for part in folder.iterdir() if part.exists()
+    )
+
+
+def learnt(count: int, manifests: tuple[Path, ...], folder: Path) -> Path:
+    """A sentencepiece model of the texts of manifests, in the folder."""
     from edge_asr.training.data import learn_pieces
 
-    prefix = output.with_name(output.name.replace(CUT, "") + ".pieces")
-    learn_pieces([utterance.text for name in manifests for utterance in read_manifest(name)], count, prefix)
-    return prefix.with_name(f"{prefix.name}.model")
+    learn_pieces([said.text for name in manifests for said in read_manifest(name)], count, folder / "pieces")
+    return folder / "pieces.model"
 
 
 def outputs_of(output: Path, cuts: tuple[int, ...]) -> dict[int, Path]:

@@ -23,6 +23,8 @@ from edge_asr.terminal.screen import notice, print_json, print_rows, progress_ba
 if TYPE_CHECKING:
     from edge_asr.profiling.adoption import AdoptionReport
 
+NOTHING_SKIPPED = "none to speak of: at this threshold the gate has skipped nothing"
+
 
 @click.command("export")
 @click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
@@ -92,6 +94,9 @@ def command(
     exported = checkpoint_or_shipped(checkpoint)
     require_extra("export", "an export")
     require_writable(output)
+    for read in (checkpoint, source, manifest):
+        if read and read.exists() and output.exists() and output.samefile(read):
+            raise EdgeAsrError(f"{output}: this is what is read: name another file to write")
     if source and not manifest:
         raise click.UsageError("--source is heard in the recordings of --report: name them, too")
     utterances = to_report(manifest, source) if manifest else []
@@ -142,9 +147,10 @@ def rows_of(outcome: AdoptionReport) -> list[tuple[str, str]]:
         cost = change_text(outcome.adoption_cost)
         rows.append(("source", f"{wer_text(outcome.source)} at full context; all of it costs {cost}"))
     predicted = f"{saved.predicted:.2f}×, of which {saved.realised:.0%} is realised"
+    seen = f"{saved.seen:.2f}×; the skipped work predicts {predicted}" if gate.kept_frame_ratio < 1 else NOTHING_SKIPPED
     return [
         *rows,
-        ("speed-up", f"{saved.seen:.2f}×; the skipped work predicts {predicted}"),
+        ("speed-up", seen),
         ("agreement", f"{outcome.agreement:.1f} % of the words that fp32 PyTorch hears"),
         ("size", f"{outcome.bytes / 1e6:.2f} MB"),
         (

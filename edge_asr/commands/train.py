@@ -115,6 +115,11 @@ def command(
     settings = read_config(config)
     if not data.is_dir():
         raise EdgeAsrError(f"{data}: no such data folder: name it with --data or {DATA_VARIABLE}")
+    absent = next((start for start in starts if not start.is_file()), None)
+    if absent:
+        raise EdgeAsrError(f"{absent}: no such checkpoint: edge-asr adopt writes one")
+    if pack and (starts or run):
+        raise click.UsageError("--pack writes recordings and trains nothing: leave out --run-dir and --start")
     if pack:
         write_packed(settings, data, pack, as_json)
         return
@@ -153,7 +158,7 @@ def command(
 def write_packed(settings: RunConfig, data: Path, folder: Path, as_json: bool) -> None:
     from edge_asr.training.packing import pack, recordings_of
 
-    with progress_bar("packing", recordings_of(settings.training, data)) as advance:
+    with progress_bar("packing", recordings_of(settings.training, data, folder)) as advance:
         size = pack(settings.training, data, folder, advance)
     if as_json:
         print_json({"data": str(folder), "bytes": size})

@@ -56,6 +56,11 @@ class Weights:
         self.source, self.prefix = source, prefix
         self.config = config
         self.input_scale = config.width**0.5 if encoder["scale_input"] else 1.0
+        biased = {
+            "attention_bias": ("self_attn.", "feed_forward1.", "feed_forward2."),
+            "convolution_bias": ("conv.pointwise_conv1", "conv.pointwise_conv2", "conv.depthwise_conv"),
+        }
+        self.without_bias = [part for key, parts in biased.items() if not encoder[key] for part in parts]
         self.taken: dict[str, Tensor] = {}
 
     def all(self) -> dict[str, Tensor]:
@@ -66,9 +71,10 @@ class Weights:
         return self.taken
 
     def take(self, ours: str, theirs: str, scale: float = 1.0) -> None:
-        """A module with a weight and, where the source's has one, a bias; else zeros in its place."""
+        """A module with a weight and a bias; zeros in its place where the configuration says that there is none."""
         weight = self.source[f"{self.prefix}{theirs}.weight"]
-        bias = self.source.get(f"{self.prefix}{theirs}.bias", weight.new_zeros(weight.shape[0]))
+        without = any(f".{part}" in theirs for part in self.without_bias)
+        bias = weight.new_zeros(weight.shape[0]) if without else self.source[f"{self.prefix}{theirs}.bias"]
         self.taken[f"{ours}.weight"], self.taken[f"{ours}.bias"] = weight * scale, bias * scale
 
     def take_linear(self, ours: str, theirs: str) -> None:

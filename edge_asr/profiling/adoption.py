@@ -74,7 +74,7 @@ def measure_adoption(
     """
     origin = fit_to_report(source, utterances)
     trained = load_checkpoint(checkpoint)
-    said = [utterance.text for utterance in utterances]
+    said = [trained.tokens.as_written(utterance.text) for utterance in utterances]
     with Recognizer.open(pte) as recognizer:
         metadata = recognizer.metadata
         threshold = metadata.default_threshold
@@ -113,6 +113,11 @@ def fit_to_report(source: Path | None, utterances: Sequence[Utterance]) -> Check
     """The source's checkpoint. Raises EdgeAsrError as `measure_adoption` does: ask before minutes of export."""
     if not any(utterance.text for utterance in utterances):
         raise EdgeAsrError("the manifest's texts have no words: there is nothing to report")
+    for utterance in utterances:
+        try:
+            read_audio(utterance.audio)
+        except EdgeAsrError as error:
+            raise EdgeAsrError(f"line {utterance.line} of the manifest: {error}") from None
     return source_with_head(source) if source else None
 
 

@@ -17,6 +17,7 @@ from edge_asr.model.checkpoint import load_checkpoint
 from edge_asr.model.gated import GatedCtc
 from edge_asr.model.heads import factorized_start
 from edge_asr.source_identity import git_commit
+from edge_asr.tokens import Tokens
 from edge_asr.training.config import RunConfig
 from edge_asr.training.evaluation import Results
 
@@ -29,6 +30,7 @@ class Progress:
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
     best_dev_wer: float = math.inf
+    evaluated: int = 0  # the last step that was
 
 
 @dataclass
@@ -39,6 +41,7 @@ class RunState:
     average: GatedCtc
     phone_head: nn.Linear | None
     optimizer: torch.optim.Optimizer
+    identity: str  # of what the run trains: see `identity_of_model`
     progress: Progress = field(default_factory=Progress)
 
     def save(self, path: Path) -> None:
@@ -51,13 +54,23 @@ class RunState:
                 "optimizer": self.optimizer.state_dict(),
                 "phone_head": self.phone_head.state_dict() if self.phone_head else None,
                 "progress": asdict(self.progress),
+                "identity": self.identity,
             },
             partial,
         )
         partial.replace(path)
 
     def load(self, path: Path, device: torch.device) -> None:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        """Raises EdgeAsrError where the file is damaged, or of a run that trains another model."""
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:  # of whatever kind the unpickler has
+            reason = str(error).splitlines()[0]
+            raise EdgeAsrError(f"{path}: damaged ({reason}): start over with --fresh") from None
+        if state.get("identity", self.identity) != self.identity:
+            raise EdgeAsrError(
+                f"{path}: of a run of another model, start or alphabet: name another --run-dir, or start over (--fresh)"
+            )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         if self.phone_head:
@@ -91,6 +104,12 @@ def mixed_with_start(weights: dict[str, Tensor], checkpoint: Path, share: float)
     al. 2022): what a short run learns anew is kept, and most of what it forgets comes back."""
     start = load_checkpoint(checkpoint).model.state_dict()
     return {name: torch.lerp(value, start[name], share) for name, value in weights.items()}
+
+
+def identity_of_model(model: GatedCtc, tokens: Tokens) -> str:
+    """Of its architecture, dimensions and pieces: weights of another identity mean something else."""
+    values = [model.architecture, model.to_dict(), tokens.pieces, tokens.blank_id]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def identity_of(config: RunConfig, step: int, dev: Results | None = None) -> dict[str, str]:

@@ -6,21 +6,25 @@ folder or the name of one that comes with edge-asr, before the sections.
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from edge_asr.contract import NEVER_SKIP
 from edge_asr.errors import EdgeAsrError
-
-T = TypeVar("T")
+from edge_asr.training.toml_values import parse_section
 
 DISTILLATIONS = ("kept", "all", "blank", "labels")  # what they teach is told at `model.losses.distillation`
 SKIPPED = ("blank", "intermediate")  # as `model.gated.GatedCtc.skipped_line` tells
 CHOICES = {"on_fault": ("fatal", "skip"), "distillation": DISTILLATIONS, "skipped": SKIPPED}  # field -> what it takes
 
+LEAST = {  # fields -> the least that they may be
+    ("steps", "warmup_steps", "evaluate_every", "dev_utterances", "pieces"): 1,
+    ("batch_s", "peak_rate", "clip"): 1e-9,
+    ("seed", "heads_first_steps", "chunks_from_step", "gate_from_step", "flat_start_steps", "body_rate"): 0,
+    ("easy_manifests", "easy_epochs", "weight_decay", "teacher_weight", "average_decay", "threshold_cost"): 0,
+}
 CONFIGS = Path(__file__).parent / "configs"
 SHAPE_FRAMES = 32  # batches are padded to a multiple of this: few shapes, each compiled once by oneDNN
 
@@ -135,6 +139,9 @@ def read_config(path: Path) -> RunConfig:
         if getattr(training, name) not in choices:
             *others, last = map(repr, choices)
             raise EdgeAsrError(f"{path}: {name} must be {', '.join(others)} or {last}, not {getattr(training, name)!r}")
+    if not isinstance(values.get("model", {}), dict):
+        raise EdgeAsrError(f"{path}: [model] is a table of dimensions")
+    check_ranges(training, path)
     check_gate(values.get("model", {}), training, path)
     if not 0 <= training.start_share < 1 or (training.start_share and not training.start_from):
         raise EdgeAsrError(
@@ -158,6 +165,19 @@ def read_config(path: Path) -> RunConfig:
         training=training,
         augmentation=parse_section(AugmentationConfig, values.get("augmentation", {}), path),
     )
+
+
+def check_ranges(training: TrainingConfig, path: Path) -> None:
+    """Numbers that make no run, and lists that hold nothing or a thing twice. Raises EdgeAsrError."""
+    for names, least in LEAST.items():
+        for name in names:
+            if getattr(training, name) < least:
+                raise EdgeAsrError(f"{path}: {name} must be at least {least:g}, not {getattr(training, name)!r}")
+    for name in ("manifests", "chunk_frames", "dev_gains_db"):
+        if not getattr(training, name):
+            raise EdgeAsrError(f"{path}: {name} must name one at least")
+    if len(set(training.manifests)) < len(training.manifests):
+        raise EdgeAsrError(f"{path}: a manifest is named twice: repeats says how often an epoch meets it")
 
 
 def check_gate(model: dict[str, Any], training: TrainingConfig, path: Path) -> None:
@@ -204,12 +224,3 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         for key, change in changes.items()
     }
     return values | both
-
-
-def parse_section(kind: type[T], values: dict[str, Any], path: Path) -> T:
-    """TOML table -> frozen dataclass; arrays become tuples."""
-    names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = set(values) - names
-    if unknown:
-        raise EdgeAsrError(f"{path}: unknown key '{sorted(unknown)[0]}' for {kind.__name__}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

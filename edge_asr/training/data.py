@@ -25,7 +25,7 @@ class Example:
 
     waves: tuple[np.ndarray, ...]  # int16 at 16 kHz, one a speed
     ids: tuple[int, ...]  # token ids of the text
-    text: str
+    text: str  # as the model would say it
     phones: tuple[int, ...] = ()  # phone ids of the text, where training asks for them
 
 
@@ -117,7 +117,7 @@ def load_example(
         raise EdgeAsrError(
             f"{utterance.audio}: {shortest} frames are too few for the {needed} that CTC needs for '{utterance.text}'"
         )
-    return Example(waves=waves, ids=ids, text=utterance.text)
+    return Example(waves=waves, ids=ids, text=spelling.as_written(utterance.text))
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

@@ -22,7 +22,14 @@ from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.training.augmentation import mask_mel, warp_bands
 from edge_asr.training.batches import Batch, collate
-from edge_asr.training.checkpointing import Progress, RunState, identity_of, mixed_with_start, take_over
+from edge_asr.training.checkpointing import (
+    Progress,
+    RunState,
+    identity_of,
+    identity_of_model,
+    mixed_with_start,
+    take_over,
+)
 from edge_asr.training.config import RunConfig
 from edge_asr.training.corpus import Split, load_corpus, repeats_of, split_manifests
 from edge_asr.training.data import join_utterances, make_batches
@@ -71,7 +78,8 @@ class Trainer:
         teacher = config.training.teacher_checkpoint
         self.teacher = Teacher(Path(teacher), self.model, self.tokens, self.device) if teacher else None
         self.objective = Objective(config.training, self.model.spec.blank_id, self.phone_head)
-        self.state = RunState(self.model, self.average, self.phone_head, self.optimizer)
+        identity = identity_of_model(self.model, self.tokens)
+        self.state = RunState(self.model, self.average, self.phone_head, self.optimizer, identity)
         if resume and self.state_path.is_file():
             self.state.load(self.state_path, self.device)
 
@@ -122,8 +130,8 @@ class Trainer:
             write_manifest(self.development_path, corpus.held)
         if not self.examples:
             raise EdgeAsrError(
-                "no utterance is left to train on: mend the lines reported above, or lower dev_utterances, for which "
-                "whole speakers are held out"
+                "no utterance is left to train on: lower dev_utterances, for which whole speakers are held out, or "
+                "mend the lines that were reported"
             )
         if not self.dev:
             raise EdgeAsrError("no utterance is held out for development: dev_manifest must be one of the manifests")
@@ -141,9 +149,13 @@ class Trainer:
             f"{sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M parameters, "
             f"{self.world} process(es) on {self.device}, from step {self.progress.step}"
         )
+        for name in ("heads_first_steps", "chunks_from_step", "gate_from_step"):
+            if getattr(training, name) >= training.steps:
+                self.log(f"it ends after {training.steps} steps, before {name} ({getattr(training, name)})")
         started_s, first = time.monotonic(), self.progress.step
         batches = self.batches()
         with deferred_interrupt() as interrupted:
+            self.evaluate_where_due()  # a run that was interrupted may owe one
             while self.progress.step < training.steps:
                 losses = self.step(next(batches))
                 if self.progress.step % REPORT_EVERY == 0:
@@ -153,8 +165,7 @@ class Trainer:
                     self.save_state()
                     self.log(f"interrupted at step {self.progress.step}; the same command resumes")
                     raise KeyboardInterrupt
-                if self.progress.step % training.evaluate_every == 0 or self.progress.step == training.steps:
-                    self.evaluate_and_save()
+                self.evaluate_where_due()
         self.finish()
 
     def batches(self) -> Iterator[Batch]:
@@ -253,6 +264,13 @@ class Trainer:
     def evaluate(self, speeds: Sequence[float], gains_db: Sequence[float]) -> Results:
         """What the averaged weights hear of the development set."""
         return evaluate(self.average, self.tokens, self.dev, self.config.training, speeds, gains_db)
+
+    def evaluate_where_due(self) -> None:
+        step, training = self.progress.step, self.config.training
+        due = step and (step % training.evaluate_every == 0 or step >= training.steps)
+        if due and self.progress.evaluated != step:
+            self.progress.evaluated = step
+            self.evaluate_and_save()
 
     def evaluate_and_save(self) -> None:
         """Evaluate on rank 0, save the run's state, and the averaged weights where they are the best so far in use."""

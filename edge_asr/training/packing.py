@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,26 +14,44 @@ from edge_asr.errors import EdgeAsrError
 from edge_asr.manifest import Utterance, read_manifest, write_manifest
 from edge_asr.training.config import TrainingConfig
 
-COMPRESSION = 0.98  # of libsndfile for Opus: 11 to 12 kbit/s
+COMPRESSION = 0.98  # of libsndfile for Opus: 11 to 13 kbit/s
 
 
 def pack(training: TrainingConfig, data: Path, folder: Path, advance: Callable[[float], None]) -> int:
     """Write the manifests of a configuration below `folder`, as they lie below `data`, and their recordings beside them
-    as mono Ogg Opus. What is there already stays. `advance` gets 1 for each recording. Returns the bytes of all of it.
+    as mono Ogg Opus. A recording that is there already stays. `advance` gets 1 for each. Returns the bytes of them all.
 
-    Raises EdgeAsrError where a manifest or recording cannot be read, or the folder not be written.
+    Raises EdgeAsrError where a manifest or recording cannot be read, where a manifest is not below `data`, and where
+    the folder is `data` itself or cannot be written.
     """
+    check(training, data, folder)
+    written: list[Path] = []
     for name in training.manifests:
-        packed = [
-            (utterance, folder / Path(name).with_suffix("") / f"{utterance.line:05}.ogg")
-            for utterance in read_manifest(data / name)
-        ]
+        beside = folder / Path(name).with_suffix("")
+        packed = [(utterance, beside / f"{name_of(utterance)}.ogg") for utterance in read_manifest(data / name)]
         for utterance, path in packed:
             if not path.is_file():
                 write_opus(utterance, path)
             advance(1)
         write_manifest(folder / name, [dataclasses.replace(utterance, audio=path) for utterance, path in packed])
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        written += [folder / name, *(path for _, path in packed)]
+    return sum(path.stat().st_size for path in set(written))
+
+
+def check(training: TrainingConfig, data: Path, folder: Path) -> None:
+    """Nothing that is read may be written over. Raises EdgeAsrError."""
+    if folder.resolve() == data.resolve():
+        raise EdgeAsrError(f"{folder}: this is the data folder itself: name another for what is packed")
+    for name in training.manifests:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise EdgeAsrError(f"{name}: only manifests below the data folder {data} can be packed: move it there")
+
+
+def name_of(utterance: Utterance) -> str:
+    """Of the recording as it is now: another one of the same path has another name."""
+    status = utterance.audio.stat()
+    identity = f"{utterance.audio.resolve()} {status.st_size} {status.st_mtime_ns}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def write_opus(utterance: Utterance, path: Path) -> None:
@@ -48,6 +67,7 @@ def write_opus(utterance: Utterance, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def recordings_of(training: TrainingConfig, data: Path) -> int:
-    """How many there are to pack."""
+def recordings_of(training: TrainingConfig, data: Path, folder: Path) -> int:
+    """How many there are to pack. Raises EdgeAsrError as `pack` does."""
+    check(training, data, folder)
     return sum(len(read_manifest(data / name)) for name in training.manifests)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
 
 SMALL: dict[str, Any] = {
@@ -78,10 +79,10 @@ def drawn(model: Any) -> Any:
 def saved(kind: str, folder: Path) -> Path:
     model_of(kind).save_pretrained(folder)
     if kind in PARAKEET_KINDS:
-        pieces = [["<unk>", 0.0], ["▁", -1.0], ["▁A", -1.0], ["B", -1.0], ["C", -1.0], ["D", -1.0], ["E", -1.0]]
-        added = [{"id": 0, "content": "<unk>", "special": True}, {"id": 7, "content": "<pad>", "special": True}]
-        tokenizer = {"model": {"type": "Unigram", "vocab": pieces}, "added_tokens": added}
-        (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+        pieces = [("<unk>", 0.0), ("▁", -1.0), ("▁A", -1.0), ("B", -1.0), ("C", -1.0), ("D", -1.0), ("E", -1.0)]
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=0))
+        tokenizer.add_special_tokens(["<unk>", "<pad>"])
+        (folder / "tokenizer.json").write_text(tokenizer.to_str())
         return folder
     letters = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5, "B": 6, "C": 7}
     (folder / "vocab.json").write_text(json.dumps(letters))

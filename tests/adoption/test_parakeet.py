@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -173,6 +174,16 @@ def test_an_encoder_that_does_not_fit_is_told(run: Run, tmp_path: Path, changed:
     config["encoder_config"] |= changed
     (source / "config.json").write_text(json.dumps(config))
     run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors").assert_fails(told)
+
+
+@pytest.mark.parametrize("name", ["norm_out", "self_attn.q_proj", "conv.depthwise_conv"])
+def test_a_bias_that_is_promised_and_missing_is_told(run: Run, tmp_path: Path, name: str) -> None:
+    source = saved("parakeet", tmp_path / "source")
+    weights = load_file(source / "model.safetensors")
+    del weights[f"encoder.layers.0.{name}.bias"]
+    save_file(weights, source / "model.safetensors")
+    outcome = run("adopt", source, "--cut", 1, "-o", tmp_path / "x.safetensors")
+    outcome.assert_fails(f"encoder.layers.0.{name}.bias is missing")
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,11 @@ def test_an_output_that_is_no_file_or_the_source_s_own_is_left_alone(run: Run, f
     before = weights.read_bytes()
     run("adopt", folder, "--cut", 2, "-o", weights).assert_fails("this is a file of the source: name another")
     assert weights.read_bytes() == before
+    (folder / "model.safetensors").rename(tmp_path / "blob")
+    weights.symlink_to(tmp_path / "blob")  # as the Hub's cache has it
+    for output in (weights, tmp_path / "blob"):
+        run("adopt", folder, "--cut", 2, "-o", output).assert_fails("this is a file of the source: name another")
+    assert (tmp_path / "blob").read_bytes() == before
     os.mkfifo(tmp_path / "fifo")
     for arguments in (["adopt", folder, "--cut", 2], ["export", "base"]):
         run(*arguments, "-o", tmp_path / "fifo").assert_fails("a pipe or device")

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models
 
 from edge_asr.adoption.vocabulary import Vocabulary, letters, of_sentencepiece, of_source
 from edge_asr.errors import EdgeAsrError
-from edge_asr.tokens import BLANK, HUGGING_FACE, Tokenizer, Tokens
+from edge_asr.tokens import BLANK, HUGGING_FACE, Tokens
+from edge_asr.tokens import Tokenizer as OurTokenizer
 
 WAV2VEC2 = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "E": 5, "T": 6, "'": 7}
 
@@ -40,16 +42,21 @@ def test_the_tokenizers_own_names_of_delimiter_and_blank(tmp_path: Path) -> None
 @pytest.mark.parametrize("kind", ["BPE", "Unigram"])
 def test_a_file_of_the_tokenizers_library(tmp_path: Path, kind: str) -> None:
     tokens = ["<unk>", "▁the", "a", "▁"]
-    entries = dict(zip(tokens, range(4), strict=True)) if kind == "BPE" else [[token, -1.0] for token in tokens]
-    added = [{"id": 0, "content": "<unk>", "special": True}]
-    written(tmp_path, tokenizer={"model": {"type": kind, "vocab": entries}, "added_tokens": added})
+    if kind == "BPE":
+        model = models.BPE(dict(zip(tokens, range(4), strict=True)), [], unk_token="<unk>")
+    else:
+        model = models.Unigram([(token, -1.0) for token in tokens], unk_id=0)
+    library = Tokenizer(model)
+    library.add_special_tokens(["<unk>"])
+    written(tmp_path, tokenizer=library.to_str())
     vocabulary = of_source(tmp_path, {"pad_token_id": 4}, 5)
     assert (vocabulary.pieces, vocabulary.blank_id) == (("", "▁the", "a", "▁", BLANK), 4)
-    assert vocabulary.tokenizer == Tokenizer(HUGGING_FACE, (tmp_path / "tokenizer.json").read_bytes())
+    assert vocabulary.tokenizer == OurTokenizer(HUGGING_FACE, (tmp_path / "tokenizer.json").read_bytes())
 
 
 def test_spaces_of_byte_level_tokens(tmp_path: Path) -> None:
-    written(tmp_path, tokenizer={"model": {"vocab": {"<pad>": 0, "Ġhi": 1, "s": 2}}, "added_tokens": []})
+    library = Tokenizer(models.BPE({"<pad>": 0, "Ġhi": 1, "s": 2}, []))
+    written(tmp_path, tokenizer=library.to_str())
     assert of_source(tmp_path, {"pad_token_id": 0}, 3).pieces == (BLANK, "▁hi", "s")
 
 
@@ -57,6 +64,16 @@ def test_tokens_of_a_script_without_spaces_end_words_by_themselves(tmp_path: Pat
     vocabulary = of_source(written(tmp_path, vocab={"<pad>": 0, "<unk>": 1, "你": 2, "好": 3}), {"pad_token_id": 0}, 4)
     assert vocabulary.pieces == (BLANK, "", "▁你", "▁好")
     assert text(vocabulary, 2, 3) == "你 好"
+
+
+def test_tokens_that_other_files_of_the_folder_name(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        vocab={"a": 0, "|": 1, "[UNK]": 2, "[PAD]": 3},
+        added_tokens={"<s>": 4, "</s>": 5},
+        special_tokens_map={"unk_token": "[UNK]", "pad_token": "[PAD]"},
+    )
+    assert of_source(tmp_path, {}, 6) == Vocabulary(("a", "▁", "", BLANK, "", ""), blank_id=3)
 
 
 TOKENS = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []}
@@ -81,6 +98,18 @@ TOKENS = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []}
         ({"vocab": ["a"]}, {}, 1, "not a dictionary from tokens to numbers"),
         ({"vocab": "{"}, {}, 1, "cannot be read as JSON"),
         ({"tokenizer": TOKENS}, {}, 3, "nothing says which output is blank"),
+        (
+            {"tokenizer": {"model": {"type": "WordLevel", "vocab": {"a": 0}}, "added_tokens": []}},
+            {"pad_token_id": 1},
+            2,
+            "a WordLevel whose tokens do not say where words begin",
+        ),
+        (
+            {"tokenizer": {"model": {"type": "BPE", "vocab": {"▁a": 0, "b": 1}}, "added_tokens": []}},
+            {"pad_token_id": 2},
+            3,
+            "tokenizer cannot be read",
+        ),
         ({"tokenizer": {"model": {}}}, {"pad_token_id": 2}, 3, "not a file of the tokenizers library"),
         (
             {"tokenizer": {"model": {"vocab": {"Ġa": 0, "Ã©": 1}}, "added_tokens": []}},

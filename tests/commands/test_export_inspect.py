@@ -45,6 +45,15 @@ def test_a_file_that_is_no_program_is_named(
     run(command, *arguments).assert_fails("bad.pte")
 
 
+def test_what_is_read_is_not_written_over(run: Run, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "x.safetensors"
+    checkpoint.write_bytes(b"weights of a week")
+    run("export", checkpoint, "-o", checkpoint).assert_fails("this is what is read: name another file")
+    (tmp_path / "link.pte").symlink_to(checkpoint)
+    run("export", checkpoint, "-o", tmp_path / "link.pte").assert_fails("this is what is read: name another file")
+    assert checkpoint.read_bytes() == b"weights of a week"
+
+
 @pytest.mark.parametrize(("output", "reason"), [("absent/x.pte", "there is no folder"), (".", "folder")])
 def test_an_output_that_cannot_be_written_is_told_at_once(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, reason: str

@@ -179,7 +179,34 @@ def test_starts_that_are_cut_differently_are_trained_and_compared_in_one_run(
         assert report["speed_up"] >= 1
     (tmp_path / "same").mkdir()
     twin = tmp_path / "same" / "cut-1.safetensors"
+    run(*line, "--start", starts[0], "--start", twin).assert_fails("cut-1.safetensors: no such checkpoint")
+    twin.write_bytes(starts[0].read_bytes())
     assert "rename one" in run(*line, "--start", starts[0], "--start", twin).err
+
+
+def test_a_folder_with_a_run_of_another_alphabet_is_left_alone(tones: Path, tmp_path: Path, adopted: Path) -> None:
+    trainer = Trainer(adopted_config(adopted, steps=1, evaluate_every=1), tones, tmp_path / "run")
+    trainer.train()
+    start = load_checkpoint(adopted)
+    pieces = start.tokens.pieces
+    other = dataclasses.replace(start, tokens=Tokens((pieces[0], *reversed(pieces[1:])), 0))
+    save_checkpoint(tmp_path / "other.safetensors", other)
+    with pytest.raises(EdgeAsrError, match="of a run of another model, start or alphabet"):
+        Trainer(adopted_config(tmp_path / "other.safetensors", steps=1), tones, tmp_path / "run")
+    (tmp_path / "run" / "state.pt").write_bytes(b"no state")
+    with pytest.raises(EdgeAsrError, match=r"state\.pt: damaged"):
+        Trainer(adopted_config(adopted, steps=1), tones, tmp_path / "run")
+
+
+def test_texts_of_another_case_are_scored_in_that_of_the_pieces(tones: Path, tmp_path: Path, adopted: Path) -> None:
+    lower = tmp_path / "lower.jsonl"
+    entries = [json.loads(line) for line in (tones / "tones.jsonl").read_text(encoding="utf-8").splitlines()]
+    for entry in entries:
+        entry |= {"text": entry["text"].lower(), "audio_filepath": str(tones / entry["audio_filepath"])}
+    lower.write_text("\n".join(map(json.dumps, entries)), encoding="utf-8")
+    config = adopted_config(adopted, manifests=(str(lower),), dev_manifest=str(lower))
+    trainer = Trainer(config, tones, tmp_path / "run")
+    assert {word for example in trainer.dev for word in example.text.split()} <= {"LOW", "MID", "TOP"}
 
 
 def test_a_run_without_development_utterances_is_refused_at_once(tones: Path, tmp_path: Path) -> None:

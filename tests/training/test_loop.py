@@ -25,7 +25,7 @@ from edge_asr.model.config import EncoderConfig
 from edge_asr.model.gated import EncoderOutput
 from edge_asr.model.losses import gate_cross_entropy, valid_frames
 from edge_asr.training import evaluation, phones
-from edge_asr.training.batches import pad
+from edge_asr.training.batches import Batch, pad
 from edge_asr.training.config import RunConfig
 from edge_asr.training.data import hold_out
 from edge_asr.training.evaluation import choose_threshold
@@ -89,6 +89,28 @@ def test_a_resumed_run_ends_where_a_straight_one_does(
 
 
 @pytest.mark.slow
+def test_an_evaluation_that_was_due_when_it_was_interrupted_is_made_up_for(
+    tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = run_config(steps=2, evaluate_every=100)
+    trainer = Trainer(config, tones, tmp_path)
+    step = trainer.step
+
+    def pressed_in_the_last(batch: Batch) -> dict[str, float]:
+        if trainer.progress.step == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return step(batch)
+
+    monkeypatch.setattr(trainer, "step", pressed_in_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert not trainer.model_path.exists()
+    resumed = Trainer(config, tones, tmp_path)
+    assert resumed.progress.step == 2
+    resumed.train()
+    assert load_checkpoint(resumed.model_path).training["step"] == "2"
+
+
 def test_a_killed_run_goes_on_to_the_same_weights(tones: Path, tmp_path: Path, straight_run: Path) -> None:
     """kill -9 after the first evaluation has saved, whatever the run is doing then; the same command once more."""
     config = run_config(steps=20, evaluate_every=10)

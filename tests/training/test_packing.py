@@ -37,3 +37,26 @@ def test_packed_recordings_say_the_same_in_fewer_bytes(run: Run, corpus: Path, t
     first = after[0].audio.stat().st_mtime_ns
     run("train", "--config", config, "--data", data, "--pack", packed)
     assert after[0].audio.stat().st_mtime_ns == first
+
+
+def test_another_recording_of_the_same_line_is_packed_anew(run: Run, corpus: Path, tmp_path: Path) -> None:
+    config, data, packed = tmp_path / "c.toml", corpus.parent.parent, tmp_path / "packed"
+    config.write_text('[training]\nmanifests = ["beeps/train.jsonl"]\n')
+    run("train", "--config", config, "--data", data, "--pack", packed)
+    before = read_manifest(packed / "beeps" / "train.jsonl")
+    corpus.write_text("\n".join(reversed(corpus.read_text().splitlines())) + "\n")
+    run("train", "--config", config, "--data", data, "--pack", packed)
+    after = read_manifest(packed / "beeps" / "train.jsonl")
+    assert [(u.text, u.audio) for u in after] == [(u.text, u.audio) for u in reversed(before)]
+
+
+def test_nothing_that_is_read_is_written_over(run: Run, corpus: Path, tmp_path: Path) -> None:
+    config, data = tmp_path / "c.toml", corpus.parent.parent
+    before = corpus.read_bytes()
+    config.write_text('[training]\nmanifests = ["beeps/train.jsonl"]\n')
+    run("train", "--config", config, "--data", data, "--pack", data).assert_fails("this is the data folder itself")
+    for name in (corpus, "../data/beeps/../../data/beeps/train.jsonl", "../elsewhere.jsonl"):
+        config.write_text(f"[training]\nmanifests = ['{name}']\n")
+        outcome = run("train", "--config", config, "--data", data, "--pack", tmp_path / "packed")
+        outcome.assert_fails("only manifests below the data folder")
+    assert corpus.read_bytes() == before

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from edge_asr.adoption.vocabulary import letters, of_sentencepiece
 from edge_asr.errors import EdgeAsrError
+from edge_asr.tokenizer import OwnTokenizer
 from edge_asr.tokens import HUGGING_FACE, SENTENCEPIECE, Tokenizer, Tokens
 from edge_asr.training.data import learn_pieces
-from edge_asr.training.spelling import KnownPieces, OwnTokenizer, spelling_of
+from edge_asr.training.spelling import KnownPieces, spelling_of
 
 LETTERS = Tokens(letters().pieces, letters().blank_id)
 WORDS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ'", min_size=1, max_size=8)
@@ -70,6 +71,28 @@ def test_a_tokenizer_json_writes_as_its_library_does_where_the_longest_piece_is_
     assert [tokens.pieces[i] for i in KnownPieces(tokens).encode("ABCD")] == ["▁abc", "d"]
     with pytest.raises(EdgeAsrError, match="tokenizer does not know all of"):
         own.encode("XYZ")
+
+
+def test_a_tokenizer_that_cuts_short_or_leaves_out_loses_no_label() -> None:
+    library = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0, "b": 1, "Ġa": 2, "Ġ": 3}, []))
+    library.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    library.enable_truncation(2)
+    library.enable_padding(length=9)
+    tokens = Tokens(("a", "b", "▁a", "▁", "<blank>"), blank_id=4)
+    own = OwnTokenizer(tokens, Tokenizer(HUGGING_FACE, library.to_str().encode()))
+    assert tokens.to_text(own.encode("ab ba bab")) == "ab ba bab"
+    with pytest.raises(EdgeAsrError, match="does not know all of 'ab é'"):
+        own.encode("ab é")
+
+
+def test_where_each_letter_is_a_word_a_text_needs_no_spaces() -> None:
+    tokens = Tokens(("<blank>", "▁你", "▁好", "▁世"), blank_id=0)
+    assert [tokens.to_text(KnownPieces(tokens).encode(text)) for text in ("你好世", "你好 世", "你 好 世")] == [
+        "你 好 世"
+    ] * 3
+    assert tokens.as_written("你好世") == "你 好 世"
+    with pytest.raises(EdgeAsrError, match="no piece of the model writes '界'"):
+        KnownPieces(tokens).encode("世界")
 
 
 @pytest.mark.parametrize("kind", [SENTENCEPIECE, HUGGING_FACE])
