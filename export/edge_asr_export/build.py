@@ -24,7 +24,7 @@ from edge_asr_export.inspect import inspect_pte
 from edge_asr_export.lower import build_program
 from edge_asr_export.quantize import quantize
 from edge_asr_export.structure import check_structure
-from edge_asr_export.verify import verify_fp32, verify_text
+from edge_asr_export.verify import verify_fp32, verify_quantized
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def verify(path: Path, reference: EagerBackend, precision: str) -> dict[str, flo
     checks: dict[str, float | str] = {"structure": "a branch for each stack, delegated; nothing heavy outside"}
     if labels_wait:
         checks["labels"] = "only inside the branch"
-    return checks | (verify_fp32 if precision == "fp32" else verify_text)(path, reference)
+    return checks | (verify_fp32 if precision == "fp32" else verify_quantized)(path, reference)
 
 
 def with_chunk(checkpoint: Checkpoint, chunk_ms: int | None) -> Checkpoint:
