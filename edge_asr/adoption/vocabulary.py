@@ -31,7 +31,7 @@ UNSPACED = (
     "TIBETAN",
 )  # as Unicode names them
 ADDED, SPECIAL = "added_tokens.json", "special_tokens_map.json"  # of what older tokenizers keep beside it
-MARKED = ("BPE", "Unigram")  # models of a tokenizer.json whose pieces say where a word begins
+WORDS = "WordLevel"  # a tokenizer.json whose tokens are words, or letters with one that stands between words
 BYTE_SPACE = "Ġ"  # how byte-level vocabularies write a space
 
 
@@ -59,14 +59,17 @@ def of_source(folder: Path, config: dict[str, Any], outputs: int) -> Vocabulary:
     """Of a CTC head with so many outputs. Raises EdgeAsrError where the folder has no vocabulary, or one that does not
     fit, or where nothing says which output is blank."""
     blank_id = config.get("blank_token_id", config.get("pad_token_id"))
+    settings = read_optional(folder / SPECIAL) | read_optional(folder / SETTINGS)
     if (path := folder / DICTIONARY).is_file():
-        settings = read_optional(folder / SPECIAL) | read_optional(folder / SETTINGS)
         tokens = dictionary_tokens(path, read_json(path)) | read_optional(folder / ADDED)
         require_one_token_each(path, tokens)
         blank_id = config.get("pad_token_id", tokens.get(text_of(settings.get("pad_token", "<pad>"))))
         return checked(path, dictionary_pieces(tokens, settings), blank_id, outputs)
     if (path := folder / TOKENIZER).is_file():
-        kind, pieces = HUGGING_FACE, tokenizer_pieces(path, read_json(path))
+        kind, content = HUGGING_FACE, read_json(path)
+        pieces = tokenizer_pieces(path, content, settings)
+        if content["model"].get("type") == WORDS:
+            return checked(path, pieces, blank_id, outputs)  # the longest that fit are its tokens
     elif models := sorted(folder.glob("*.model")):
         path = models[0]
         kind, pieces = SENTENCEPIECE, sentencepiece_pieces(path)
@@ -156,13 +159,11 @@ def require_one_token_each(path: Path, tokens: dict[str, int]) -> None:
         raise EdgeAsrError(f"{path}: output {twice} stands for {both}: mend it")
 
 
-def tokenizer_pieces(path: Path, content: Any) -> dict[int, str]:
+def tokenizer_pieces(path: Path, content: Any, settings: dict[str, Any]) -> dict[int, str]:
     """Of the tokenizers library's file: BPE, WordPiece or WordLevel have a dictionary, Unigram a list."""
     try:
-        vocabulary = content["model"]["vocab"]
-        kind = content["model"].get("type", MARKED[0])
-        if kind not in MARKED or content["model"].get("end_of_word_suffix"):
-            raise EdgeAsrError(f"{path}: a {kind} whose tokens do not say where words begin: it is not taken")
+        model = content["model"]
+        vocabulary = model["vocab"]
         numbered = vocabulary.items() if isinstance(vocabulary, dict) else ((v[0], i) for i, v in enumerate(vocabulary))
         pieces = {int(number): str(token) for token, number in numbered}
         added = {int(token["id"]): (str(token["content"]), bool(token["special"])) for token in content["added_tokens"]}
@@ -172,7 +173,22 @@ def tokenizer_pieces(path: Path, content: Any) -> dict[int, str]:
         if not all(token.replace(BYTE_SPACE, "").isascii() for token in pieces.values()):
             raise EdgeAsrError(f"{path}: its tokens are bytes, not text, which pieces must be: it is not taken")
         pieces = {number: token.replace(BYTE_SPACE, WORD_START) for number, token in pieces.items()}
-    return pieces | {number: "" if special else token for number, (token, special) in added.items()}
+    pieces = {number: piece for number, piece in pieces.items() if number not in added}
+    marked = marking_words(pieces, model, text_of(settings.get("word_delimiter_token", "|")))
+    return marked | {number: "" if special else token for number, (token, special) in added.items()}
+
+
+def marking_words(pieces: dict[int, str], model: dict[str, Any], delimiter: str) -> dict[int, str]:
+    """`▁` where the tokens have another way to say where a word begins or ends."""
+    if model.get("type") == "WordPiece":
+        inside = str(model.get("continuing_subword_prefix", "##"))
+        return {n: p.removeprefix(inside) if p.startswith(inside) else f"{WORD_START}{p}" for n, p in pieces.items()}
+    if suffix := model.get("end_of_word_suffix"):
+        return {n: p.removesuffix(suffix) + WORD_START if p.endswith(suffix) else p for n, p in pieces.items()}
+    if model.get("type") == WORDS:
+        between = {delimiter, " "} & set(pieces.values())
+        return {n: WORD_START if p in between else p if between else f"{WORD_START}{p}" for n, p in pieces.items()}
+    return pieces
 
 
 def text_of(token: Any) -> str:

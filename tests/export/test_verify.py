@@ -65,5 +65,5 @@ def test_a_file_of_other_weights_is_refused(family_file: Callable[[str], Path]) 
     checks = verify_quantized(path, EagerBackend(checkpoint.model, metadata))
     assert checks["distance of probabilities from eager fp32"] < 1e-4
     checkpoint.model.upper.head.weight.data.neg_()  # type: ignore[union-attr]
-    with pytest.raises(EdgeAsrError, match="probabilities are .* away from eager fp32"):
+    with pytest.raises(EdgeAsrError, match=r"probabilities are .* away from eager fp32"):
         verify_quantized(path, EagerBackend(checkpoint.model, metadata))
