@@ -20,7 +20,7 @@ from tests.outcome import Run
 @pytest.mark.parametrize("kind", ["hubert-layer", "parakeet"])  # the guide's commands take a Wav2Vec2
 def test_a_folder_becomes_a_file_that_branches(run: Run, tmp_path: Path, kind: str) -> None:
     start, pte = tmp_path / "start.safetensors", tmp_path / "start.pte"
-    assert run("adopt", saved(kind, tmp_path / "source"), "--cut", 1, "-o", start).code == 0
+    assert run("adopt", saved(kind, tmp_path / "source"), "--cut", 3, "-o", start).code == 0
     exported = run("export", start, "-o", pte, "--precision", "fp32", "--json").json
     assert exported["checks"]["structure"]
     assert len(inspect_pte(pte)["methods"]["step"]["branches"]) == 6

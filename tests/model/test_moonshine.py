@@ -330,15 +330,14 @@ def test_contradictions_are_named(changed: dict[str, Any], message: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["encoder", "learned"])
-def test_an_exported_file_equals_eager(
-    kind: str, noisy_tones: Tensor, tmp_path: Path, request: pytest.FixtureRequest
+def test_a_file_with_a_learned_gate_equals_eager(
+    learned: MoonshineEncoder, noisy_tones: Tensor, tmp_path: Path
 ) -> None:
     """`build` itself holds the structure: a branch and one delegate for each stack, nothing heavy outside."""
     from edge_asr.backends.choose import open_backend
     from edge_asr_export.build import build
 
-    encoder: MoonshineEncoder = request.getfixturevalue(kind)
+    encoder = learned
     path, output = tmp_path / "model.safetensors", tmp_path / "model.pte"
     threshold = gap_at(encoder, noisy_tones, 0.3)
     save_checkpoint(path, Checkpoint(encoder, Tokens(PIECES, SMALL.blank_id), default_threshold=threshold))
