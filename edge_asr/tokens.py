@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 WORD_START = "▁"
 BLANK = "<blank>"
@@ -29,15 +30,22 @@ class Tokens:
     def as_written(self, text: str) -> str:
         """A text as the model would say it: in the only case that its pieces have, and, where each letter of a script
         without spaces is a word, spaced so."""
-        shown = "".join(piece for i, piece in enumerate(self.pieces) if i != self.blank_id)
-        cased = text.upper() if shown.upper() == shown else text.lower() if shown.lower() == shown else text
-        return " ".join("".join(cased.split())) if self.letters_are_words else cased
+        cased = self._case(text)
+        return " ".join("".join(cased.split())) if self._letters_are_words else cased
 
-    @property
-    def letters_are_words(self) -> bool:
+    @cached_property
+    def _shown(self) -> tuple[str, ...]:
+        return tuple(piece for i, piece in enumerate(self.pieces) if piece and i != self.blank_id)
+
+    @cached_property
+    def _case(self) -> Callable[[str], str]:
+        letters = "".join(self._shown)
+        return str.upper if letters.upper() == letters else str.lower if letters.lower() == letters else str
+
+    @cached_property
+    def _letters_are_words(self) -> bool:
         """Whether every piece is one letter that opens a word, as in Chinese characters."""
-        shown = [piece for i, piece in enumerate(self.pieces) if piece and i != self.blank_id]
-        return all(len(piece) == 2 and piece.startswith(WORD_START) for piece in shown)
+        return all(len(piece) == 2 and piece.startswith(WORD_START) for piece in self._shown)
 
     def to_text(self, ids: Sequence[int]) -> str:
         """Collapsed ids (no blanks) -> words separated by single spaces."""

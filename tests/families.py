@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.model.config import EncoderConfig, StackConfig
 from edge_asr.model.encoder import GatedEncoder
 from edge_asr.model.gated import EncoderOutput, GatedCtc
@@ -16,6 +17,7 @@ from edge_asr.model.parakeet import ParakeetEncoder
 from edge_asr.model.parakeet_config import ParakeetConfig
 from edge_asr.model.wav2vec2 import Wav2Vec2Encoder
 from edge_asr.model.wav2vec2_config import Wav2Vec2Config
+from edge_asr.tokens import BLANK
 
 
 def gated_conformer() -> GatedCtc:
@@ -101,8 +103,10 @@ def small(name: str) -> GatedCtc:
     return encoder
 
 
-def run_whole(encoder: GatedCtc, samples: Tensor, frames: int, threshold: float) -> EncoderOutput:
+def run_whole(encoder: GatedCtc, samples: Tensor, threshold: float = 1.0) -> EncoderOutput:
+    """One utterance [S], all chunks at once."""
     spec = encoder.spec
+    frames = -(-len(samples) // spec.frame_samples)
     padded_frames = -(-frames // spec.chunk_frames) * spec.chunk_frames
     padded = torch.zeros(1, padded_frames * spec.frame_samples)
     padded[0, : len(samples)] = samples
@@ -115,7 +119,33 @@ def run_whole(encoder: GatedCtc, samples: Tensor, frames: int, threshold: float)
 def a_threshold(encoder: GatedCtc, samples: Tensor, share: float) -> float:
     """With which about this share of the frames are spikes: half-way between two blank probabilities."""
     frames = -(-len(samples) // encoder.spec.frame_samples)
-    intermediate = run_whole(encoder, samples, frames, 1.0).intermediate[0, :frames]
+    intermediate = run_whole(encoder, samples).intermediate[0, :frames]
     ordered = intermediate[:, encoder.spec.blank_id].exp().sort().values
     at = int(share * frames)
     return float(ordered[at - 1 : at + 1].mean())
+
+
+def metadata_of(encoder: GatedCtc, precision: str = "fp32") -> Metadata:
+    """Of its file."""
+    spec = encoder.spec
+    words = [f"▁{number}" for number in range(1, spec.vocabulary)]
+    return Metadata(
+        contract_version=CONTRACT_VERSION,
+        sample_rate_hz=spec.sample_rate_hz,
+        chunk_samples=spec.chunk_frames * spec.frame_samples,
+        chunk_frames=spec.chunk_frames,
+        frame_samples=spec.frame_samples,
+        blank_id=spec.blank_id,
+        pieces=(*words[: spec.blank_id], BLANK, *words[spec.blank_id :]),
+        default_threshold=0.5,
+        precision=precision,
+        lower_layers=spec.lower_layers,
+        upper_layers=spec.upper_layers,
+        training={},
+        exporter={},
+    )
+
+
+def apart(found: Tensor, expected: Tensor) -> float:
+    """The largest difference."""
+    return float((found - expected).abs().max())

@@ -52,12 +52,16 @@ class Adoption:
 
 
 def adopt(name: str, cut: int, pieces: Path | None = None) -> Adoption:
-    """`name` is a folder or a name on the Hub; `cut` layers run always; `pieces`, a sentencepiece model, is what a head
-    stands for that the source does not have (without it, letters).
+    """`name` is a folder or a name on the Hub. Raises EdgeAsrError as `read_source` and `adopt_source` do."""
+    return adopt_source(read_source(name), name, cut, pieces)
 
-    Raises EdgeAsrError where the source cannot be read or is of no known family, and where cut or pieces do not fit.
+
+def adopt_source(source: Source, name: str, cut: int, pieces: Path | None = None) -> Adoption:
+    """`name` is what errors call it; `cut` layers run always; `pieces`, a sentencepiece model, is what a head stands
+    for that the source does not have (without it, letters).
+
+    Raises EdgeAsrError where the source is of no known family, and where cut or pieces do not fit.
     """
-    source = read_source(name)
     family = known_family(name, source)
     try:
         outputs = family.outputs_of_source(source.config)

@@ -20,16 +20,8 @@ from edge_asr.tokenizer import cutter
 from edge_asr.tokens import BLANK, HUGGING_FACE, SENTENCEPIECE, WORD_START, Tokenizer
 
 DICTIONARY, TOKENIZER, SETTINGS = "vocab.json", "tokenizer.json", "tokenizer_config.json"
-UNSPACED = (
-    "CJK UNIFIED",
-    "HIRAGANA",
-    "KATAKANA",
-    "THAI",
-    "LAO",
-    "KHMER",
-    "MYANMAR",
-    "TIBETAN",
-)  # as Unicode names them
+# How Unicode names letters of scripts that are written without spaces.
+UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 ADDED, SPECIAL = "added_tokens.json", "special_tokens_map.json"  # of what older tokenizers keep beside it
 WORDS = "WordLevel"  # a tokenizer.json whose tokens are words, or letters with one that stands between words
 BYTE_SPACE = "Ġ"  # how byte-level vocabularies write a space

@@ -96,7 +96,8 @@ def command(
         raise click.UsageError("--pieces and --learn-pieces exclude each other")
     if bool(learn_pieces) != bool(texts):
         raise click.UsageError("--learn-pieces and --texts come together")
-    from edge_asr.adoption.adopt import adopt  # needs torch
+    from edge_asr.adoption.adopt import adopt_source  # needs torch
+    from edge_asr.adoption.source import read_source
     from edge_asr.model.checkpoint import save_checkpoint
 
     with stages("adopting") as progress, tempfile.TemporaryDirectory() as folder:
@@ -104,7 +105,9 @@ def command(
             progress("learning the pieces")
             pieces = learnt(learn_pieces, texts, Path(folder))
         progress("reading the source")
-        adoptions = {path: adopt(source, cut, pieces) for cut, path in outputs.items()}
+        read = read_source(source)
+        progress("cutting it")
+        adoptions = {path: adopt_source(read, source, cut, pieces) for cut, path in outputs.items()}
         progress("writing")
         for path, adoption in adoptions.items():
             save_checkpoint(path, adoption.checkpoint)

@@ -11,9 +11,10 @@ import click
 
 from edge_asr.errors import EdgeAsrError
 from edge_asr.extras import require_extra
-from edge_asr.manifest import Utterance, read_manifest
+from edge_asr.manifest import read_manifest
 from edge_asr.metrics import ErrorRates, WerDifference
 from edge_asr.profiling.output import check_writable
+from edge_asr.profiling.prediction import speed_up_text
 from edge_asr.rate_text import interval_text, rate_text
 from edge_asr.shipped import earlier_export
 from edge_asr.terminal.model import checkpoint_or_shipped
@@ -21,7 +22,7 @@ from edge_asr.terminal.options import json_option
 from edge_asr.terminal.screen import notice, print_json, print_rows, progress_bar, stages
 
 if TYPE_CHECKING:
-    from edge_asr.profiling.adoption import AdoptionReport
+    from edge_asr.profiling.adoption import AdoptionReport, Material
 
 NOTHING_SKIPPED = "none to speak of: at this threshold the gate has skipped nothing"
 
@@ -99,14 +100,14 @@ def command(
             raise EdgeAsrError(f"{output}: this is what is read: name another file to write")
     if source and not manifest:
         raise click.UsageError("--source is heard in the recordings of --report: name them, too")
-    utterances = to_report(manifest, source) if manifest else []
+    material = to_report(exported, manifest, source) if manifest else None
     report = copy_earlier(exported, output, precision, chunk_ms)
     if report is None:
         from edge_asr_export.build import build  # needs torch
 
         with stages("exporting") as progress:
             report = build(exported, output, precision=precision, chunk_ms=chunk_ms, progress=progress).to_dict()
-    outcome = measured(output, exported, source, utterances) if utterances else None
+    outcome = measured(output, material) if material else None
     if as_json:
         print_json(report | ({"adoption": outcome.to_dict()} if outcome else {}))
         return
@@ -117,20 +118,18 @@ def command(
         print_rows(rows_of(outcome))
 
 
-def to_report(manifest: Path, source: Path | None) -> list[Utterance]:
-    """The recordings, when all that the report needs is there. Raises EdgeAsrError."""
-    from edge_asr.profiling.adoption import fit_to_report  # needs torch
+def to_report(exported: Path, manifest: Path, source: Path | None) -> Material:
+    """All that the report needs. Raises EdgeAsrError."""
+    from edge_asr.profiling.adoption import read_material  # needs torch
 
-    utterances = read_manifest(manifest)
-    fit_to_report(source, utterances)
-    return utterances
+    return read_material(exported, source, read_manifest(manifest))
 
 
-def measured(output: Path, exported: Path, source: Path | None, utterances: list[Utterance]) -> AdoptionReport:
+def measured(output: Path, material: Material) -> AdoptionReport:
     from edge_asr.profiling.adoption import measure_adoption, work  # needs torch
 
-    with progress_bar("measuring", work(source)) as advance:
-        return measure_adoption(output, exported, source, utterances, advance)
+    with progress_bar("measuring", work(material)) as advance:
+        return measure_adoption(output, material, advance)
 
 
 def rows_of(outcome: AdoptionReport) -> list[tuple[str, str]]:
@@ -146,11 +145,9 @@ def rows_of(outcome: AdoptionReport) -> list[tuple[str, str]]:
     if outcome.source and outcome.adoption_cost:
         cost = change_text(outcome.adoption_cost)
         rows.append(("source", f"{wer_text(outcome.source)} at full context; all of it costs {cost}"))
-    predicted = f"{saved.predicted:.2f}×, of which {saved.realised:.0%} is realised"
-    seen = f"{saved.seen:.2f}×; the skipped work predicts {predicted}" if gate.kept_frame_ratio < 1 else NOTHING_SKIPPED
     return [
         *rows,
-        ("speed-up", seen),
+        ("speed-up", speed_up_text(saved) if gate.kept_frame_ratio < 1 else NOTHING_SKIPPED),
         ("agreement", f"{outcome.agreement:.1f} % of the words that fp32 PyTorch hears"),
         ("size", f"{outcome.bytes / 1e6:.2f} MB"),
         (

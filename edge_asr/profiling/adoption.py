@@ -61,24 +61,46 @@ class AdoptionReport:
         }
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a report is made of, read once and found fit before minutes of export."""
+
+    trained: Checkpoint  # what is exported
+    origin: Checkpoint | None  # what it was trained from, where asked for
+    said: list[str]  # in the recordings, as the model would write it
+    recordings: list[np.ndarray]  # float32 [samples] at the model's rate
+
+
+def read_material(checkpoint: Path, source: Path | None, utterances: Sequence[Utterance]) -> Material:
+    """`source` is the checkpoint of `edge-asr adopt`. Raises EdgeAsrError where a checkpoint or recording is unfit,
+    where nothing is said in the recordings, and where the source has no CTC head of its own."""
+    if not any(utterance.text for utterance in utterances):
+        raise EdgeAsrError("the manifest's texts have no words: there is nothing to report")
+    trained, origin = load_checkpoint(checkpoint), source_with_head(source) if source else None
+    return Material(
+        trained=trained,
+        origin=origin,
+        said=[trained.tokens.as_written(utterance.text) for utterance in utterances],
+        recordings=[recording_of(utterance, trained.model.spec.sample_rate_hz) for utterance in utterances],
+    )
+
+
+def recording_of(utterance: Utterance, rate_hz: int) -> np.ndarray:
+    try:
+        return read_audio(utterance.audio, rate_hz)
+    except EdgeAsrError as error:
+        raise EdgeAsrError(f"line {utterance.line} of the manifest: {error}") from None
+
+
 def measure_adoption(
-    pte: Path,
-    checkpoint: Path,
-    source: Path | None,
-    utterances: Sequence[Utterance],
-    advance: Callable[[float], None] = lambda amount: None,
+    pte: Path, material: Material, advance: Callable[[float], None] = lambda amount: None
 ) -> AdoptionReport:
-    """`pte` is what `checkpoint` was exported to, `source` the checkpoint of `edge-asr adopt`. `advance` adds up to
-    `work(source)`. Raises EdgeAsrError where a file or recording is unfit, where nothing is said in the recordings, and
-    where the source has no CTC head of its own.
-    """
-    origin = fit_to_report(source, utterances)
-    trained = load_checkpoint(checkpoint)
-    said = [trained.tokens.as_written(utterance.text) for utterance in utterances]
+    """`pte` is what the material's checkpoint was exported to. `advance` adds up to `work(material)`. Raises
+    EdgeAsrError where the file is unfit."""
+    trained, origin, said, recordings = material.trained, material.origin, material.said, material.recordings
     with Recognizer.open(pte) as recognizer:
         metadata = recognizer.metadata
         threshold = metadata.default_threshold
-        recordings = [read_audio(utterance.audio, metadata.sample_rate_hz) for utterance in utterances]
         gate = compare_gate(recognizer, recordings, threshold, REPEAT, advance)
     eager = [heard_as_stream(trained, recording, threshold, metadata.chunk_frames) for recording in recordings]
     advance(1)
@@ -100,25 +122,13 @@ def measure_adoption(
     )
 
 
-def work(source: Path | None) -> int:
+def work(material: Material) -> int:
     """Parts of `measure_adoption`, for whoever shows its progress."""
-    return REPEAT + 2 + (source is not None)
+    return REPEAT + 2 + (material.origin is not None)
 
 
 def at_full_context(checkpoint: Checkpoint, recordings: Sequence[np.ndarray]) -> list[str]:
     return [heard_at_full_context(checkpoint, recording) for recording in recordings]
-
-
-def fit_to_report(source: Path | None, utterances: Sequence[Utterance]) -> Checkpoint | None:
-    """The source's checkpoint. Raises EdgeAsrError as `measure_adoption` does: ask before minutes of export."""
-    if not any(utterance.text for utterance in utterances):
-        raise EdgeAsrError("the manifest's texts have no words: there is nothing to report")
-    for utterance in utterances:
-        try:
-            read_audio(utterance.audio)
-        except EdgeAsrError as error:
-            raise EdgeAsrError(f"line {utterance.line} of the manifest: {error}") from None
-    return source_with_head(source) if source else None
 
 
 def source_with_head(path: Path) -> Checkpoint:

@@ -15,7 +15,7 @@ from edge_asr.file_hash import file_sha256
 from edge_asr.manifest import read_manifest
 from edge_asr.metrics import WerDifference, wer_difference
 from edge_asr.profiling.gate_comparison import compare_gate
-from edge_asr.profiling.prediction import SpeedUp
+from edge_asr.profiling.prediction import SpeedUp, speed_up_text
 from edge_asr.terminal.model import model_or_shipped, open_model
 from edge_asr.terminal.options import backend_option, json_option, model_option, threshold_option
 from edge_asr.terminal.process import run
@@ -69,13 +69,12 @@ def command(
         return
     spread = f"{comparison.ratio_low:.3f} to {comparison.ratio_high:.3f} over {repeat} passes"
     saved = SpeedUp(comparison.speed_up, comparison.predicted_speed_up)
-    predicted = f"{saved.predicted:.2f}×, of which {saved.realised:.0%} is realised"
     print_rows(
         [
             ("gate on", f"{comparison.gated_s:.3f} s (threshold {comparison.threshold:g})"),
             ("gate off", f"{comparison.ungated_s:.3f} s"),
             ("ratio", f"{comparison.ratio:.3f} ({spread}): {comparison.saved:.1%} less compute"),
-            ("speed-up", f"{saved.seen:.2f}×; the skipped work predicts {predicted}"),
+            ("speed-up", speed_up_text(saved)),
             ("WER", wer_text(change)),
             ("kept frames", f"{comparison.kept_frame_ratio:.1%}"),
             ("audio", f"{comparison.audio_s:.1f} s, {len(utterances)} utterances"),

@@ -20,6 +20,11 @@ class SpeedUp:
         return self.seen / self.predicted
 
 
+def speed_up_text(saved: SpeedUp) -> str:
+    predicted = f"{saved.predicted:.2f}×, of which {saved.realised:.0%} is realised"
+    return f"{saved.seen:.2f}×; the skipped work predicts {predicted}"
+
+
 def predicted_speed_up(share: float, kept_frame_ratio: float) -> float:
     """Of a step with the gate off, `share` of the compute is the upper stack's; with it on, only kept frames
     cost that."""

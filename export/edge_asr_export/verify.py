@@ -86,15 +86,17 @@ def verify_quantized(path: Path, reference: EagerBackend) -> dict[str, float | s
     the last bit. The probabilities hardly do.
     """
     samples = verification_audio(reference.metadata.sample_rate_hz)
-    distance = distance_of(open_backend(path), reference, samples)
+    backend = open_backend(path)
+    distance = distance_of(backend, reference, samples)
     if not distance <= FURTHEST:
         raise EdgeAsrError(
             f"the quantized program's probabilities are {distance:.2f} away from eager fp32's, over {FURTHEST:g}: "
             "try --precision fp32"
         )
+    backend.reset()
     reference.reset()
     checks: dict[str, float | str] = {"distance of probabilities from eager fp32": distance}
-    with Recognizer.open(path) as tested, Recognizer(lambda: reference) as eager:
+    with Recognizer(lambda: backend) as tested, Recognizer(lambda: reference) as eager:
         for name, threshold in (("gated", None), ("off", NEVER_SKIP)):
             expected = eager.transcribe(samples, threshold).text
             found = tested.transcribe(samples, threshold).text

@@ -17,7 +17,7 @@ from edge_asr.demo import RECORDING
 from edge_asr.manifest import Utterance
 from edge_asr.model.streams import lower_example, upper_example
 from edge_asr.native.build import Build
-from edge_asr.profiling.adoption import measure_adoption
+from edge_asr.profiling.adoption import measure_adoption, read_material
 from edge_asr.recognizer import Recognizer
 from edge_asr_export.blocks import Blocks
 from edge_asr_export.inspect import inspect_pte
@@ -85,7 +85,7 @@ def test_any_cut_of_the_samples_gives_the_same_words_and_the_runner_says_them(
 @pytest.mark.slow
 def test_its_report_finds_the_text_of_pytorch_and_tells_what_streaming_and_gate_cost(built: Path) -> None:
     said = [Utterance(RECORDING, "1 2 3", "", duration_s=0.0, line=1)]
-    report = measure_adoption(built, built.with_suffix(".safetensors"), None, said)
+    report = measure_adoption(built, read_material(built.with_suffix(".safetensors"), None, said))
     assert report.agreement == 100.0
     assert report.gate.kept_frame_ratio < 1
     assert report.gate_cost.wer == pytest.approx(report.on.wer - report.off.wer)

@@ -78,7 +78,7 @@ def samples(encoder: GatedCtc) -> Tensor:
 @torch.no_grad()
 def test_a_stream_equals_the_whole_utterance(encoder: GatedCtc, samples: Tensor, share: float) -> None:
     threshold = a_threshold(encoder, samples, share) if share < 1 else 1.0
-    whole, stream = run_whole(encoder, samples, FRAMES, threshold), run_stream(encoder, samples, FRAMES, threshold)
+    whole, stream = run_whole(encoder, samples, threshold), run_stream(encoder, samples, FRAMES, threshold)
     assert torch.allclose(stream.partial, whole.intermediate[0, :FRAMES], atol=2e-4)
     assert torch.equal(stream.keep, whole.keep[0, :FRAMES])
     assert share / 2 < stream.keep.float().mean() <= min(1.0, 5 * share)
@@ -102,7 +102,7 @@ def test_a_frame_reads_nothing_after_its_chunk(encoder: GatedCtc, samples: Tenso
     seen = 3 * spec.chunk_frames
     other = samples.clone()
     other[seen * spec.frame_samples :] = torch.randn(len(samples) - seen * spec.frame_samples)
-    first, second = (run_whole(encoder, audio, FRAMES, 1.0) for audio in (samples, other))
+    first, second = (run_whole(encoder, audio, 1.0) for audio in (samples, other))
     assert torch.equal(first.intermediate[0, :seen], second.intermediate[0, :seen])
     assert torch.equal(first.final[0, :seen], second.final[0, :seen])
 
@@ -144,7 +144,7 @@ def test_a_checkpoint_holds_it(encoder: GatedCtc, samples: Tensor, tmp_path: Pat
     loaded = load_checkpoint(tmp_path / "x.safetensors").model
     assert type(loaded) is type(encoder)
     assert loaded.to_dict() == encoder.to_dict()
-    first, second = (run_whole(each, samples, FRAMES, 0.5).final for each in (encoder, loaded))
+    first, second = (run_whole(each, samples, 0.5).final for each in (encoder, loaded))
     assert torch.allclose(first, second, atol=0.2)  # weights are saved in half precision
 
 

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_asr.model.config import GateConfig
-from edge_asr.model.gated import SKIPPED_LOG_PROB, EncoderOutput
+from edge_asr.model.gated import SKIPPED_LOG_PROB
 from edge_asr.model.moonshine import MoonshineEncoder
 from edge_asr.model.moonshine_config import MoonshineConfig
 from edge_asr.model.moonshine_front import TAIL_SAMPLES, windows
@@ -25,6 +24,7 @@ from edge_asr.tokens import BLANK, Tokens
 from edge_asr_export.eager import EagerBackend
 from edge_asr_export.program import StreamingProgram
 from edge_asr_export.verify import stream_steps
+from tests.families import apart, metadata_of, run_whole
 
 TOLERANCE = 1e-4
 FRAME = MoonshineConfig.FRAME_SAMPLES
@@ -51,7 +51,7 @@ def balanced(encoder: MoonshineEncoder, samples: Tensor) -> MoonshineEncoder:
     head = encoder.lower.head if encoder.lower.gate is None else encoder.lower.gate
     row = encoder.config.blank_id if encoder.lower.gate is None else 0
     head.weight *= 8
-    out = run_parallel(encoder, samples, 1.0)
+    out = run_whole(encoder, samples, 1.0)
     logits = out.intermediate[0, :, row].exp().logit() if out.gate is None else out.gate[0]
     head.bias[row] -= logits[: len(samples) // FRAME].median()
     return encoder
@@ -75,35 +75,10 @@ def learned(noisy_tones: Tensor) -> MoonshineEncoder:
     return balanced(drawn, noisy_tones)
 
 
-def describe(encoder: MoonshineEncoder) -> Metadata:
-    spec = encoder.spec
-    return Metadata(
-        contract_version=CONTRACT_VERSION,
-        sample_rate_hz=spec.sample_rate_hz,
-        chunk_samples=spec.chunk_frames * spec.frame_samples,
-        chunk_frames=spec.chunk_frames,
-        frame_samples=spec.frame_samples,
-        blank_id=spec.blank_id,
-        pieces=PIECES,
-        default_threshold=0.5,
-        precision="fp32",
-        lower_layers=spec.lower_layers,
-        upper_layers=spec.upper_layers,
-        training={},
-        exporter={},
-    )
-
-
 def padded_to_chunks(samples: Tensor, chunk_frames: int) -> tuple[Tensor, Tensor]:
     frames = -(-len(samples) // FRAME)
     missing = -(-frames // chunk_frames) * chunk_frames * FRAME - len(samples)
     return functional.pad(samples, (0, missing))[None], torch.tensor([frames])
-
-
-def run_parallel(encoder: MoonshineEncoder, samples: Tensor, threshold: float) -> EncoderOutput:
-    chunk = encoder.config.chunk_frames
-    padded, frames = padded_to_chunks(samples, chunk)
-    return encoder(encoder.features(padded, frames, chunk), frames, torch.tensor([threshold]), chunk)
 
 
 def run_stream(backend: EagerBackend, samples: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -118,14 +93,10 @@ def run_stream(backend: EagerBackend, samples: Tensor, threshold: float) -> tupl
     return torch.cat(partial), torch.cat(keep), final
 
 
-def apart(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).abs().max())
-
-
 def assert_stream_equals_whole(encoder: MoonshineEncoder, samples: Tensor, threshold: float) -> float:
     """-> the share of frames kept"""
-    whole = run_parallel(encoder, samples, threshold)
-    partial, keep, final = run_stream(EagerBackend(encoder, describe(encoder)), samples, threshold)
+    whole = run_whole(encoder, samples, threshold)
+    partial, keep, final = run_stream(EagerBackend(encoder, metadata_of(encoder)), samples, threshold)
     frames = len(keep)
     assert torch.equal(keep, whole.keep[0, :frames])
     assert apart(partial, whole.intermediate[0, :frames]) < TOLERANCE
@@ -135,7 +106,7 @@ def assert_stream_equals_whole(encoder: MoonshineEncoder, samples: Tensor, thres
 
 def gap_at(encoder: MoonshineEncoder, samples: Tensor, ratio: float) -> float:
     """A threshold between two neighbours in what the gate reads, so that rounding cannot change a decision."""
-    out = run_parallel(encoder, samples, 1.0)
+    out = run_whole(encoder, samples, 1.0)
     blank = out.intermediate[0, :, SMALL.blank_id].exp() if out.gate is None else out.gate[0].sigmoid()
     blank = blank[: -(-len(samples) // FRAME)].sort().values
     near = range(max(1, int(len(blank) * (ratio - 0.1))), int(len(blank) * (ratio + 0.1)))
@@ -176,7 +147,7 @@ def test_a_batch_gives_each_utterance_what_it_gives_alone(encoder: MoonshineEnco
     together = encoder(encoder.features(batch, frames, 8), frames, torch.tensor(thresholds), 8, with_middle=True)
     assert together.middle is not None
     for row, length in enumerate(lengths):
-        alone, count = run_parallel(encoder, noisy_tones[:length], thresholds[row]), int(frames[row])
+        alone, count = run_whole(encoder, noisy_tones[:length], thresholds[row]), int(frames[row])
         assert torch.equal(together.keep[row, :count], alone.keep[0, :count])
         assert apart(together.final[row, :count], alone.final[0, :count]) < TOLERANCE
 
@@ -193,7 +164,7 @@ def test_what_lies_after_the_last_real_frame_is_not_heard(encoder: MoonshineEnco
 
 
 def test_reset_makes_a_fresh_stream(encoder: MoonshineEncoder, noisy_tones: Tensor) -> None:
-    backend, threshold = EagerBackend(encoder, describe(encoder)), gap_at(encoder, noisy_tones, 0.3)
+    backend, threshold = EagerBackend(encoder, metadata_of(encoder)), gap_at(encoder, noisy_tones, 0.3)
     expected = run_stream(backend, noisy_tones, threshold)
     for name in backend.program.state_names:  # as fresh memory may be
         buffer = getattr(backend.program, name)
@@ -203,7 +174,7 @@ def test_reset_makes_a_fresh_stream(encoder: MoonshineEncoder, noisy_tones: Tens
 
 
 def test_a_kept_frame_does_not_know_what_was_skipped(encoder: MoonshineEncoder, noisy_tones: Tensor) -> None:
-    out = run_parallel(encoder, noisy_tones, gap_at(encoder, noisy_tones, 0.3))
+    out = run_whole(encoder, noisy_tones, gap_at(encoder, noisy_tones, 0.3))
     line = encoder.skipped_line(out.intermediate, "blank")
     assert 0.2 < out.keep.float().mean() < 0.9
     other = torch.where(out.keep[:, :, None], out.handed, torch.randn(out.handed.shape))
@@ -345,7 +316,7 @@ def test_a_file_with_a_learned_gate_equals_eager(
     assert report.chunk_ms == 8 * 24
     loaded = load_checkpoint(path).model.requires_grad_(False)
     assert isinstance(loaded, MoonshineEncoder)
-    reference, tested = EagerBackend(loaded, describe(loaded)), open_backend(output)
+    reference, tested = EagerBackend(loaded, metadata_of(loaded)), open_backend(output)
     for threshold in (1.0, gap_at(loaded, noisy_tones, 0.3), 0.0):
         tested.reset()
         found = list(stream_steps(tested, noisy_tones.numpy(), threshold))
@@ -368,7 +339,7 @@ def test_a_quantized_file_has_the_right_structure(encoder: MoonshineEncoder, tmp
 
     copied, path = copy.deepcopy(encoder), tmp_path / "model.pte"
     quantize(copied, "int8")
-    path.write_bytes(build_program(copied, replace(describe(encoder), precision="int8"), lambda _: None))
+    path.write_bytes(build_program(copied, metadata_of(encoder, "int8"), lambda _: None))
     report = inspect_pte(path)
     check_structure(report, "int8")
     delegates = report["methods"]["step"]["delegates"]

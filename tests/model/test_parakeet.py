@@ -11,19 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge_asr.contract import CONTRACT_VERSION, Metadata
 from edge_asr.model.config import GateConfig
-from edge_asr.model.gated import EncoderOutput
 from edge_asr.model.layers import ChunkNeighbours
 from edge_asr.model.parakeet import ParakeetEncoder
 from edge_asr.model.parakeet_config import ParakeetConfig
 from edge_asr.model.parakeet_layers import Attention, FrameAngles, Positions
-from edge_asr.tokens import BLANK
 from edge_asr_export.inspect import inspect_pte
 from edge_asr_export.lower import build_program
 from edge_asr_export.program import StreamingProgram
 from edge_asr_export.quantize import quantize
 from edge_asr_export.structure import check_structure
+from tests.families import apart, metadata_of, run_whole
 
 FRAME = 1_280
 TEN_HOURS = 450_000  # frames
@@ -63,16 +61,6 @@ def run_program(program: StreamingProgram, samples: Tensor, threshold: float = 1
     frames, given = torch.tensor([program.spec.chunk_frames]), torch.tensor([threshold])
     zero = torch.tensor([0])
     return [program(pcm[None], frames, given, zero, zero) for pcm in samples.split(step)]
-
-
-def run_parallel(encoder: ParakeetEncoder, samples: Tensor, threshold: float = 1.0) -> EncoderOutput:
-    frames, chunk = torch.tensor([len(samples) // FRAME]), encoder.config.chunk_frames
-    features = encoder.features(samples[None], frames, chunk)
-    return encoder(features, frames, torch.tensor([threshold]), chunk)
-
-
-def apart(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).abs().max())
 
 
 @pytest.mark.parametrize("start", [0, TEN_HOURS, 100 * TEN_HOURS])
@@ -179,13 +167,13 @@ def test_a_stream_with_a_learned_gate_equals_the_whole_utterance(noisy_tones: Te
     encoder, samples = drawn(config).eval().requires_grad_(False), noisy_tones[: 64 * FRAME]
     assert encoder.lower.gate is not None
     encoder.lower.gate.weight.normal_()
-    out = run_parallel(encoder, samples)
+    out = run_whole(encoder, samples)
     assert out.gate is not None
     ordered = out.gate.sigmoid()[0].sort().values
     near = range(16, 48)
     best = max(near, key=lambda i: float(ordered[i] - ordered[i - 1]))
     threshold = float(ordered[best - 1] + ordered[best]) / 2
-    whole = run_parallel(encoder, samples, threshold)
+    whole = run_whole(encoder, samples, threshold)
     steps = run_program(StreamingProgram(encoder), samples, threshold)
     assert 0.2 < whole.keep.float().mean() < 0.8
     assert torch.equal(torch.cat([keep for _, keep, *_ in steps]) > 0.5, whole.keep[0])
@@ -238,22 +226,7 @@ def test_a_quantized_file_has_the_right_structure(tmp_path: Path) -> None:
     """What mixes the channels of the subsampling, and what asks for positions, is int8, too."""
     short = replace(SMALL, cut=1, layers=2)  # a layer is half a minute of export for each block size
     encoder, path = drawn(short).eval().requires_grad_(False), tmp_path / "model.pte"
-    spec = encoder.spec
-    metadata = Metadata(
-        contract_version=CONTRACT_VERSION,
-        sample_rate_hz=spec.sample_rate_hz,
-        chunk_samples=spec.chunk_frames * spec.frame_samples,
-        chunk_frames=spec.chunk_frames,
-        frame_samples=spec.frame_samples,
-        blank_id=spec.blank_id,
-        pieces=(*(f"▁{number}" for number in range(11)), BLANK),
-        default_threshold=0.5,
-        precision="int8",
-        lower_layers=spec.lower_layers,
-        upper_layers=spec.upper_layers,
-        training={},
-        exporter={},
-    )
+    metadata = metadata_of(encoder, "int8")
     quantize(encoder, "int8")
     path.write_bytes(build_program(encoder, metadata, lambda _: None))
     report = inspect_pte(path)
